@@ -1,0 +1,3 @@
+from kernelspec_lib.cli import main
+
+main()

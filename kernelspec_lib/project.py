@@ -1,0 +1,242 @@
+"""A kernel's own files as typed values: the border behind which nothing is parsed again."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from kernelspec_lib import document
+from kernelspec_lib.document import Document
+from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.jsontext import shown
+
+REQUIREMENTS = "requirements.json"
+LOCK = "requirements.lock"
+DOCKERFILE = "Dockerfile"
+
+_MEMORY_UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_VCS = re.compile(r"(git|hg|svn|bzr)(\+|:)", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
+_PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]|.*\.(whl|tar\.gz|zip|tar\.bz2)\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which files a user's PATH stands for."""
+
+    requirements: str
+    """The requirements.json, as the user named it."""
+    folder: Path
+    """The kernel's folder."""
+    whole: bool
+    """Whether the folder was named, and is judged with its Dockerfile; else the one file alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Limits of one container. None: none was asked for."""
+
+    memory: int | None = None
+    """Bytes."""
+    cpus: float | None = None
+    pids: int | None = None
+    shm_size: int | None = None
+    """Bytes."""
+    gpus: int | Literal["all"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lib:
+    """One line of libs."""
+
+    requirement: Requirement
+    name: str
+    """Normalised as PEP 503 says."""
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelProject:
+    """A kernel as its requirements.json describes it, defaults filled in."""
+
+    place: Place
+    document: Document
+    kernel_name: str
+    display_name: str
+    python_version: str
+    base_image: str
+    image_name: str
+    image_version: str
+    libs: tuple[Lib, ...]
+    system_packages: tuple[str, ...]
+    resources: Resources
+    environment: Mapping[str, str]
+    stage: Literal["development", "production"]
+    ignore: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a text is not taken as a requirement."""
+
+    code: str
+    reason: str
+    hint: str
+
+
+def locate(path: str) -> Place:
+    """The files that *path* (a kernel folder, or a requirements.json) stands for.
+
+    Raises UsageError where there is nothing, or no requirements.json in the folder.
+    """
+    named = Path(path)
+    if named.is_dir():
+        inside = named / REQUIREMENTS
+        if not inside.exists():
+            raise UsageError(
+                f"there is no {REQUIREMENTS} in the folder {shown(path)}; "
+                "name a kernel's folder, or make one with `kernelspec new`"
+            )
+        return Place(requirements=str(inside), folder=named, whole=True)
+    if not named.exists():
+        raise UsageError(f"{shown(path)} does not exist")
+    return Place(requirements=str(named), folder=named.parent, whole=False)
+
+
+def load(place: Place) -> Document:
+    """The document at *place*. Raises UsageError or FileUnusable where it cannot be read."""
+    return document.read(read_bytes(place.requirements, document.MAX_BYTES + 1))
+
+
+def read_bytes(path: str, limit: int) -> bytes:
+    """At most *limit* bytes of the regular file *path*.
+
+    A pipe or a device is refused, and not waited for. Raises UsageError or FileUnusable.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise FileUnusable(path, "read", error.strerror or str(error)) from error
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UsageError(f"{shown(path)} is not a file")
+        return file.read(limit)
+
+
+def requirement(text: str) -> Requirement | Refusal:
+    """*text* as a PEP 508 requirement of an index's package, or why it is not one. Never raises."""
+    stripped = text.strip()
+    if not text.isascii() or not text.isprintable():
+        return Refusal(
+            code="KS106",
+            reason=f"{shown(text)} is not a requirement",
+            hint="write it in plain ASCII letters, digits and punctuation",
+        )
+    if refusal := _foreign(stripped):
+        return refusal
+    try:
+        parsed = Requirement(stripped)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        return Refusal(
+            code="KS106",
+            reason=f"{shown(text)} is not a requirement: {reason[:1].lower()}{reason[1:]}",
+            hint=_mended(stripped),
+        )
+    except (RecursionError, ValueError):
+        # packaging reads markers by recursion, and version parts by int() with its limit of digits.
+        return Refusal(
+            code="KS106",
+            reason=f"{shown(text)} is not a requirement that can be read",
+            hint="shorten its version or its marker",
+        )
+    if parsed.url:
+        return _foreign_url(stripped)
+    return parsed
+
+
+def _foreign(text: str) -> Refusal | None:
+    if text.startswith("-"):
+        hint = "one requirement an entry; where packages come from is the site's to say"
+        return _refuse(text, "is an option of pip, not a requirement", hint)
+    if _VCS.match(text) or _URL.match(text):
+        return _foreign_url(text)
+    if _PATH.match(text) and "@" not in text:
+        hint = "name a package of the index; put own code into the work folder"
+        return _refuse(text, "is a path, not a package of the index", hint)
+    return None
+
+
+def _foreign_url(text: str) -> Refusal:
+    hint = "name a package of the index, with its version"
+    if "+" in text.partition("://")[0]:
+        return _refuse(text, "is a version control link, not a package of the index", hint)
+    return _refuse(text, "points at a URL, not at the index", hint)
+
+
+def _refuse(text: str, what: str, hint: str) -> Refusal:
+    # A URL may hold a password: nothing behind its scheme is repeated.
+    named = re.sub(r"://.*", "://…", text, flags=re.DOTALL)
+    return Refusal(code="KS107", reason=f"{shown(named)} {what}", hint=hint)
+
+
+def _mended(text: str) -> str:
+    if found := re.fullmatch(r"([A-Za-z0-9._-]+)\s*=\s*([0-9][A-Za-z0-9.+!*-]*)", text):
+        return f'did you mean "{found.group(1)}=={found.group(2)}"?'
+    if found := re.fullmatch(r"([A-Za-z0-9._-]+)\s+v?([0-9][A-Za-z0-9.+!*-]*)", text):
+        return f'did you mean "{found.group(1)}=={found.group(2)}"?'
+    if re.fullmatch(r"[A-Za-z0-9._-]+([\s,]+[A-Za-z0-9._-]+)+", text):
+        return "write one requirement an entry"
+    return 'write it as in "pandas==2.2.3" or "dask[dataframe]>=2024.1"'
+
+
+def size_in_bytes(text: str) -> int:
+    """Bytes of a size as the schema admits it, such as "512m"."""
+    return int(text[:-1]) * _MEMORY_UNITS[text[-1]]
+
+
+def from_document(place: Place, source: Document) -> KernelProject:
+    """The project that *source* describes. It must have passed the schema check without an error."""
+    value: Any = source.value
+    libs = (Requirement(text.strip()) for text in value["libs"])
+    kernel_name = value["kernel_name"]
+    python_version = value["python_version"]
+    return KernelProject(
+        place=place,
+        document=source,
+        kernel_name=kernel_name,
+        display_name=value.get("display_name", kernel_name),
+        python_version=python_version,
+        base_image=value.get("base_image", f"python:{python_version}-slim"),
+        image_name=value.get("image_name", kernel_name),
+        image_version=value.get("image_version", "latest"),
+        libs=tuple(
+            Lib(requirement=lib, name=canonicalize_name(lib.name), pointer=f"/libs/{index}")
+            for index, lib in enumerate(libs)
+        ),
+        system_packages=tuple(value.get("system_packages", ())),
+        resources=resources(value.get("resources", {})),
+        environment=dict(value.get("environment", {})),
+        stage=value.get("stage", "development"),
+        ignore=dict(value.get("ignore", {})),
+    )
+
+
+def resources(value: Mapping[str, Any]) -> Resources:
+    """Limits from an object that the schema admits."""
+    memory, shm_size = value.get("memory"), value.get("shm_size")
+    return Resources(
+        memory=size_in_bytes(memory) if memory else None,
+        cpus=value.get("cpus"),
+        pids=value.get("pids"),
+        shm_size=size_in_bytes(shm_size) if shm_size else None,
+        gpus=value.get("gpus"),
+    )
