@@ -149,7 +149,9 @@ def read(raw: bytes) -> Document:
     if raw.startswith(codecs.BOM_UTF8):
         raw = raw[len(codecs.BOM_UTF8) :]
         hint = "save the file as UTF-8 without BOM"
-        faults.append(jsontext.Flaw("KS002", "the file begins with a byte order mark", hint, (), 0, 0))
+        faults.append(
+            jsontext.Flaw("KS002", "the file begins with a byte order mark", hint, (), 0, 0)
+        )
     text = _decoded(raw, faults)
     result = jsontext.parse(text, damaged=bool(faults) and faults[-1].code == "KS001")
     lines = [0, *(found.end() for found in _LINE_END.finditer(text))]

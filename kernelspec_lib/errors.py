@@ -103,4 +103,6 @@ class KernelFailed(KernelspecError):
         self.kernel, self.reason, self.output = kernel, reason, tuple(output)
 
     def __str__(self) -> str:
-        return "\n".join((f"the kernel {self.kernel} {self.reason}", *(f"  {line}" for line in self.output)))
+        return "\n".join(
+            (f"the kernel {self.kernel} {self.reason}", *(f"  {line}" for line in self.output))
+        )

@@ -144,7 +144,9 @@ class _Reader:
             self.path.append(key)
             if key in values:
                 message = f"the key {shown(key)} stands here a second time"
-                self.flaw("KS004", message, "keep one: JSON readers take the last in silence", start, end)
+                self.flaw(
+                    "KS004", message, "keep one: JSON readers take the last in silence", start, end
+                )
             self.colon(key)
             values[key], child = self.value()
             child.key_start, child.key_end = start, end
@@ -187,7 +189,12 @@ class _Reader:
             return True
         if here in ("", "}", "]"):
             found = f"{here} stands here" if here else "the file ends"
-            self.flaw("KS003", f"{found} before a {closing} that is missing", f"add the {closing}", self.pos)
+            self.flaw(
+                "KS003",
+                f"{found} before a {closing} that is missing",
+                f"add the {closing}",
+                self.pos,
+            )
             raise _Stop
         return False
 
@@ -273,10 +280,14 @@ class _Reader:
             self.flaw("KS005", message, "write a finite number", *found.span(), node=node)
         elif word[0] in "+-.0123456789":
             hint = "write it as 0.5 or 12, or put a text in double quotes"
-            self.flaw("KS003", f"{shown(word)} is not a JSON number", hint, *found.span(), node=node)
+            self.flaw(
+                "KS003", f"{shown(word)} is not a JSON number", hint, *found.span(), node=node
+            )
         else:
             hint = "put a text in double quotes"
-            self.flaw("KS003", f"{shown(word)} stands without quotes", hint, *found.span(), node=node)
+            self.flaw(
+                "KS003", f"{shown(word)} stands without quotes", hint, *found.span(), node=node
+            )
         return None
 
     def nothing(self, node: Node) -> None:
@@ -317,7 +328,9 @@ class _Reader:
             if here == "\\":
                 parts.append(self.escape(node))
             elif here in ("", "\n", "\r"):
-                self.flaw("KS003", "this string is not closed", 'add the closing "', start, self.pos)
+                self.flaw(
+                    "KS003", "this string is not closed", 'add the closing "', start, self.pos
+                )
                 raise _Stop
             else:
                 self.judge_characters(here, self.pos, node)
@@ -329,7 +342,9 @@ class _Reader:
         if found is None:
             self.pos += 1
             hint = "write \\\\ for a backslash"
-            self.flaw("KS003", "a backslash that escapes nothing", hint, start, start + 2, node=node)
+            self.flaw(
+                "KS003", "a backslash that escapes nothing", hint, start, start + 2, node=node
+            )
             return "\\"
         self.pos = found.end()
         if found.group(1):

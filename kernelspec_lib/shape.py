@@ -187,8 +187,12 @@ def type_name(value: object) -> str:
 
 
 def _as_text(value: object, schema: Mapping[str, Any]) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool) and schema["type"] == "string":
-        return f'put it in double quotes: a number loses its final zeros, as 3.10 becomes {3.10}'
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and schema["type"] == "string"
+    ):
+        return f"put it in double quotes: a number loses its final zeros, as 3.10 becomes {3.10}"
     if isinstance(value, str) and schema["type"] == "array":
         return f"put it in a list: [{shown(value)}]"
     return ""
@@ -214,5 +218,3 @@ def _value(value: object) -> str:
     if isinstance(value, list | dict):
         return f"{type_name(value)} of {len(value)}"
     return str(value)
-
-

@@ -1,0 +1,94 @@
+"""The command line: parse, call, print, exit code.
+
+Each command's module is loaded when the command is called: `validate` must not pay for `try`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from kernelspec_lib import __version__
+from kernelspec_lib.errors import KernelspecError
+
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+COMMANDS = {
+    "new": "deliver",
+    "validate": "lint",
+    "resolve": "lint",
+    "lint": "lint",
+    "get": "lint",
+    "emit": "deliver",
+    "build": "deliver",
+    "try": "start",
+    "explain": "lint",
+}
+"""Every command, and the module of this package that holds it as `<name>_command`."""
+
+
+class _Commands(click.Group):
+    """Finds a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kernelspec")
+def kernelspec() -> None:
+    """Self-service Jupyter kernels: one requirements.json, checked, locked, built and started."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit with the code that DESIGN's table gives."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of one call. Errors are told here, once, in one sentence."""
+    try:
+        result: Any = kernelspec.main(arguments, prog_name="kernelspec", standalone_mode=False)
+    except click.exceptions.Exit as wanted:
+        return wanted.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except KernelspecError as error:
+        click.echo(f"kernelspec: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever reads has enough, as `head` does: keep the interpreter from telling it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _bug(error)
+    return result if isinstance(result, int) else 0
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("KERNELSPEC_TRACEBACK"):
+        raise error
+    click.echo(
+        f"kernelspec: a bug, and not your fault: {type(error).__name__}: {error}\n"
+        f"Please report it with kernelspec {__version__}, the command you ran, and what it prints "
+        "when KERNELSPEC_TRACEBACK=1 is set.",
+        err=True,
+    )
+    return EXIT_BUG

@@ -1,0 +1,54 @@
+"""What several commands do alike: find the policy, judge files, print a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+import click
+
+from kernelspec_lib import policy as policies
+from kernelspec_lib import project as projects
+from kernelspec_lib.checks import schema
+from kernelspec_lib.document import Document
+from kernelspec_lib.errors import KernelspecError
+from kernelspec_lib.findings import Finding, in_order
+from kernelspec_lib.policy import Policy
+from kernelspec_lib.project import KernelProject
+
+policy_option = click.option(
+    "--policy", "policy_path", metavar="FILE", help="The site policy. [default: $KERNELSPEC_POLICY]"
+)
+
+
+class Rejected(KernelspecError):
+    """The user's files have errors; the command needs them without."""
+
+    exit_code = 1
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(findings)
+        self.findings = tuple(findings)
+
+    def __str__(self) -> str:
+        told = [
+            f"{one.path}:{one.span.line}:{one.span.column}: {one.code} {one.message}"
+            + (f" ({one.hint})" if one.hint else "")
+            for one in self.findings
+        ]
+        return "\n".join(("this kernel has errors:", *told))
+
+
+def policy_in_force(policy_path: str | None) -> Policy:
+    """The policy that --policy, the environment or the system name; the built-in one otherwise."""
+    return policies.load(policies.find(policy_path, os.environ))
+
+
+def valid_project(path: str) -> KernelProject:
+    """The project at *path*. Raises Rejected where its requirements.json has errors."""
+    place = projects.locate(path)
+    document = projects.load(place)
+    findings = in_order(schema.check(document, place.requirements))
+    if errors := [one for one in findings if one.is_error]:
+        raise Rejected(errors)
+    return projects.from_document(place, document)
