@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from kernelspec_lib import jsontext
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 MAX_BYTES = 256 * 1024
 """A larger file is refused unread: a description of one kernel is a few kilobytes."""

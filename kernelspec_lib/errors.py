@@ -1,4 +1,4 @@
-"""What goes wrong in the world: network, disk, Docker. What is wrong in a user's file is a Finding."""
+"""What goes wrong in the world: network, disk, Docker. A mistake in a user's file is a Finding."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Finding:
     @property
     def is_error(self) -> bool:
         """Whether this finding fails the run."""
-        return self.severity is Severity.ERROR
+        return self.severity.fails
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

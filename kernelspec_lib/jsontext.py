@@ -80,7 +80,7 @@ def parse(text: str, *, damaged: bool = False) -> Parsed:
     return Parsed(value, root, tuple(sorted(reader.flaws, key=lambda flaw: flaw.start)))
 
 
-class _Stop(Exception):  # noqa: N818 - ends the reading, and is no error
+class _Stop(Exception):
     """What follows cannot be understood any more."""
 
 
@@ -347,10 +347,8 @@ class _Reader:
             )
             return "\\"
         self.pos = found.end()
-        if found.group(1):
-            character = _SHORT[found.group(1)]
-        else:
-            character = self.code_unit(found, node)
+        short = found.group(1)
+        character = _SHORT[short] if short else self.code_unit(found, node)
         if unicodedata.category(character) in _HIDDEN:
             self.hidden(character, start, self.pos, node)
         return character

@@ -26,7 +26,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the site allows its kernels, and where they run. The defaults are the built-in policy."""
+    """What the site allows its kernels, and where they run. The defaults are the built-in one."""
 
     registry: str = ""
     """Host and path in front of every image; empty: images of this machine only."""
@@ -45,7 +45,7 @@ class Policy:
 
 
 def find(named: str | None, environment: Mapping[str, str]) -> Path | None:
-    """The policy file in force: *named*, else $KERNELSPEC_POLICY, else the system's; None: built in.
+    """The policy file in force: *named*, $KERNELSPEC_POLICY, or the system's; None: built in.
 
     Raises UsageError where a file was named that does not exist.
     """
@@ -64,7 +64,8 @@ def load(path: Path | None) -> Policy:
     """
     if path is None:
         return Policy()
-    from kernelspec_lib import shape  # noqa: PLC0415 - jsonschema takes a tenth of a second to load
+    # jsonschema takes a tenth of a second to load, and most runs have the built-in policy.
+    from kernelspec_lib import shape
 
     try:
         source = document.read(path.read_bytes())

@@ -125,7 +125,7 @@ def read_bytes(path: str, limit: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise FileUnusable(path, "read", error.strerror or str(error)) from error
-    with open(handle, "rb") as file:
+    with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise UsageError(f"{shown(path)} is not a file")
         return file.read(limit)
@@ -204,7 +204,7 @@ def size_in_bytes(text: str) -> int:
 
 
 def from_document(place: Place, source: Document) -> KernelProject:
-    """The project that *source* describes. It must have passed the schema check without an error."""
+    """The project that *source* describes; it must have passed the schema check without error."""
     value: Any = source.value
     libs = (Requirement(text.strip()) for text in value["libs"])
     kernel_name = value["kernel_name"]

@@ -1,4 +1,4 @@
-"""The one table of rules. Codes are permanent: a code that is no longer used is never given again."""
+"""The one table of rules. Codes are permanent: one that falls out of use is never given again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+
+    @property
+    def fails(self) -> bool:
+        """Whether a finding of this severity fails the run."""
+        return self is Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ _TABLE = (
     _error(
         "KS005",
         "not-a-number",
-        "NaN, Infinity and numbers beyond all measure are not JSON, and no limit can be set by them.",
+        "NaN, Infinity and numbers beyond all measure are not JSON, and cannot be limits.",
         '{"resources": {"cpus": Infinity}}',
         '{"resources": {"cpus": 4}}',
     ),
@@ -121,7 +126,7 @@ _TABLE = (
     _error(
         "KS104",
         "wrong-shape",
-        "Names become folders, image names and arguments of commands: only what is safe there passes.",
+        "Names become folders, images and arguments of commands: only what is safe there passes.",
         '{"kernel_name": "My Kernel"}',
         '{"kernel_name": "my-kernel"}',
     ),
@@ -135,14 +140,14 @@ _TABLE = (
     _error(
         "KS106",
         "bad-requirement",
-        "A library is asked for as PEP 508 says; anything else would fail in the middle of a build.",
+        "A library is asked for as PEP 508 says; anything else would fail amid a build.",
         '{"libs": ["pandas=2.2"]}',
         '{"libs": ["pandas==2.2.3"]}',
     ),
     _error(
         "KS107",
         "foreign-source",
-        "Options, paths, URLs and version control links go around the index that the site has checked.",
+        "Options, paths, URLs and version control links go around the index of the site.",
         '{"libs": ["--extra-index-url https://packages.example", "git+https://git.example/x.git"]}',
         '{"libs": ["x==1.0"]}',
     ),
@@ -157,7 +162,7 @@ _TABLE = (
     _error(
         "KS109",
         "no-ipykernel",
-        "Without ipykernel the image has no kernel in it. A base image of the site's own may bring it.",
+        "Without ipykernel the image has no kernel. A base image of the site's own may bring it.",
         '{"libs": ["pandas"]}',
         '{"libs": ["ipykernel", "pandas"]}',
     ),
@@ -213,8 +218,8 @@ _TABLE = (
     _warning(
         "KS305",
         "source-only",
-        "The release has no wheel for the image: its own code runs at docker build, needs compilers, "
-        "and can fail there.",
+        "The release has no wheel for the image: its own code runs at docker build, needs "
+        "compilers, and can fail there.",
         '{"libs": ["sasl==0.3.1"], "system_packages": []}',
         '{"libs": ["pure-sasl==0.6.2"]}',
     ),
@@ -235,7 +240,7 @@ _TABLE = (
     _error(
         "KS310",
         "stale-lock",
-        "The lock was made for another requirements.json, so the image would not be what was asked for.",
+        "The lock was made for another requirements.json: the image would not be as asked for.",
         "requirements.json changed after the last kernelspec resolve",
         "kernelspec resolve, then commit both files",
     ),

@@ -7,17 +7,21 @@ accepted. Editors show it, and so do the faults made here.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+import fastjsonschema
 
 from kernelspec_lib import data
 from kernelspec_lib.document import Document, Fault, joined
 from kernelspec_lib.jsontext import shown
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 MAX_FAULTS = 100
 """More are not told of one file: whoever mends a hundred runs it again."""
@@ -38,30 +42,79 @@ def faults(document: Document, schema: str) -> Iterator[Fault]:
 
     At most MAX_FAULTS. A value that is a fault already is not judged a second time.
     """
-    if not document.readable:
+    if not document.readable or _conforms(schema, document.value):
         return
+    seen: set[tuple[str, str]] = set()
     errors = _validator(schema).iter_errors(document.value)
     for error in islice(errors, MAX_FAULTS):
-        for fault in _told(error, document):
-            if not document.has_fault_at(fault.pointer):
+        for fault in _told(_mismatch(error), document):
+            # Too long and out of pattern is one mistake to whoever mends it.
+            if not document.has_fault_at(fault.pointer) and (fault.code, fault.pointer) not in seen:
+                seen.add((fault.code, fault.pointer))
                 yield fault
+
+
+def _conforms(schema: str, value: object) -> bool:
+    """Whether nothing is wrong: a quick yes or no, so that a good file is judged in microseconds.
+
+    jsonschema takes longer to load than a whole run may last, and is asked only for what is wrong.
+    """
+    try:
+        _compiled(schema)(value)
+    except fastjsonschema.JsonSchemaValueException:
+        return False
+    return True
+
+
+@cache
+def _compiled(schema: str) -> Callable[[object], object]:
+    compiled: Callable[[object], object] = fastjsonschema.compile(data.schema(schema))
+    return compiled
 
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(data.schema(schema))
 
 
-def _told(error: ValidationError, document: Document) -> Iterator[Fault]:
-    pointer = joined(list(error.absolute_path))
-    match error.validator:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mismatch:
+    """One error of jsonschema, with the types that its own stubs leave open."""
+
+    keyword: str
+    limit: Any
+    instance: Any
+    schema: Mapping[str, Any]
+    message: str
+    pointer: str
+    in_name: bool
+
+
+def _mismatch(error: ValidationError) -> _Mismatch:
+    schema: Any = error.schema
+    return _Mismatch(
+        keyword=str(error.validator),
+        limit=error.validator_value,
+        instance=error.instance,
+        schema=schema,
+        message=error.message,
+        pointer=joined(list(error.absolute_path)),
+        in_name="propertyNames" in error.absolute_schema_path,
+    )
+
+
+def _told(error: _Mismatch, document: Document) -> Iterator[Fault]:
+    pointer = error.pointer
+    match error.keyword:
         case "required":
             yield from _missing(error, document, pointer)
         case "additionalProperties":
             yield from _unknown(error, document, pointer)
         case "type":
             yield _wrong_type(error, document, pointer)
-        case _ if "propertyNames" in error.absolute_schema_path:
+        case _ if error.in_name:
             yield _wrong_key(error, document, pointer)
         case "enum" | "const":
             yield _not_listed(error, document, pointer)
@@ -69,9 +122,9 @@ def _told(error: ValidationError, document: Document) -> Iterator[Fault]:
             yield _wrong_shape(error, document, pointer)
 
 
-def _missing(error: ValidationError, document: Document, pointer: str) -> Iterator[Fault]:
+def _missing(error: _Mismatch, document: Document, pointer: str) -> Iterator[Fault]:
     # jsonschema tells one missing key an error, and only in its sentence: compare for ourselves.
-    key = next(key for key in error.validator_value if error.message.startswith(repr(key)))
+    key = next(key for key in error.limit if error.message.startswith(repr(key)))
     yield Fault(
         code="KS101",
         message=f"the key {shown(key)} is missing",
@@ -81,7 +134,7 @@ def _missing(error: ValidationError, document: Document, pointer: str) -> Iterat
     )
 
 
-def _unknown(error: ValidationError, document: Document, pointer: str) -> Iterator[Fault]:
+def _unknown(error: _Mismatch, document: Document, pointer: str) -> Iterator[Fault]:
     known = list(error.schema.get("properties", {}))
     for key in islice((key for key in error.instance if key not in known), MAX_FAULTS):
         below = pointer + joined([key])
@@ -94,8 +147,8 @@ def _unknown(error: ValidationError, document: Document, pointer: str) -> Iterat
         )
 
 
-def _wrong_type(error: ValidationError, document: Document, pointer: str) -> Fault:
-    wanted = _TYPE_NAMES[str(error.validator_value)]
+def _wrong_type(error: _Mismatch, document: Document, pointer: str) -> Fault:
+    wanted = _TYPE_NAMES[str(error.limit)]
     return Fault(
         code="KS103",
         message=f"{_name(pointer)} must be {wanted}, and is {type_name(error.instance)}",
@@ -105,7 +158,7 @@ def _wrong_type(error: ValidationError, document: Document, pointer: str) -> Fau
     )
 
 
-def _wrong_key(error: ValidationError, document: Document, pointer: str) -> Fault:
+def _wrong_key(error: _Mismatch, document: Document, pointer: str) -> Fault:
     below = pointer + joined([error.instance])
     return Fault(
         code="KS104",
@@ -116,8 +169,8 @@ def _wrong_key(error: ValidationError, document: Document, pointer: str) -> Faul
     )
 
 
-def _not_listed(error: ValidationError, document: Document, pointer: str) -> Fault:
-    values = [value for value in error.validator_value if isinstance(value, str)]
+def _not_listed(error: _Mismatch, document: Document, pointer: str) -> Fault:
+    values = [value for value in error.limit if isinstance(value, str)]
     return Fault(
         code="KS105",
         message=f"{_value(error.instance)} is not a {_name(pointer)}",
@@ -127,7 +180,7 @@ def _not_listed(error: ValidationError, document: Document, pointer: str) -> Fau
     )
 
 
-def _wrong_shape(error: ValidationError, document: Document, pointer: str) -> Fault:
+def _wrong_shape(error: _Mismatch, document: Document, pointer: str) -> Fault:
     accepted = error.schema.get("patternErrorMessage") or _bound(error)
     return Fault(
         code="KS104",
@@ -138,9 +191,9 @@ def _wrong_shape(error: ValidationError, document: Document, pointer: str) -> Fa
     )
 
 
-def _bound(error: ValidationError) -> str:
-    limit = error.validator_value
-    match error.validator:
+def _bound(error: _Mismatch) -> str:
+    limit = error.limit
+    match error.keyword:
         case "minItems":
             return f"a list of at least {limit}"
         case "maxItems" | "maxProperties":
@@ -165,6 +218,9 @@ def did_you_mean(word: object, known: Sequence[str]) -> str:
         return ""
     flat = {name.lower().replace("_", ""): name for name in known}
     asked = word.lower().replace("_", "").replace("-", "").replace(" ", "")
+    begun = [name for plain, name in flat.items() if asked and plain.startswith(asked)]
+    if begun:
+        return f"did you mean {shown(begun[0])}?"
     near = difflib.get_close_matches(asked, flat, n=1, cutoff=0.6)
     return f"did you mean {shown(flat[near[0]])}?" if near else ""
 

@@ -24,11 +24,11 @@ COMMANDS = {
     "validate": "lint",
     "resolve": "lint",
     "lint": "lint",
-    "get": "lint",
+    "get": "look",
     "emit": "deliver",
     "build": "deliver",
     "try": "start",
-    "explain": "lint",
+    "explain": "look",
 }
 """Every command, and the module of this package that holds it as `<name>_command`."""
 

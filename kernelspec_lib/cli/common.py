@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import click
 
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import schema
-from kernelspec_lib.document import Document
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding, in_order
 from kernelspec_lib.policy import Policy

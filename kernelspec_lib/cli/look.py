@@ -1,0 +1,67 @@
+"""`get` and `explain`: one value, one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from kernelspec_lib.cli import common
+from kernelspec_lib.errors import UsageError
+from kernelspec_lib.findings import RULES
+from kernelspec_lib.jsontext import shown
+from kernelspec_lib.project import KernelProject, Resources
+
+FIELDS: Mapping[str, Callable[[KernelProject], object]] = {
+    "kernel_name": lambda project: project.kernel_name,
+    "display_name": lambda project: project.display_name,
+    "python_version": lambda project: project.python_version,
+    "base_image": lambda project: project.base_image,
+    "image_name": lambda project: project.image_name,
+    "image_version": lambda project: project.image_version,
+    "libs": lambda project: [str(lib.requirement) for lib in project.libs],
+    "system_packages": lambda project: project.system_packages,
+    "stage": lambda project: project.stage,
+    "environment": lambda project: [f"{name}={text}" for name, text in project.environment.items()],
+    "resources": lambda project: _limits(project.resources),
+    "ignore": lambda project: project.ignore,
+}
+"""What `get` answers, defaults filled in. A list is a line for each entry."""
+
+
+@click.command("get")
+@click.argument("path")
+@click.argument("field")
+def get_command(path: str, field: str) -> int:
+    """Print one value for a shell: the bare value, a list with a line for each entry.
+
+    FIELD is a key of requirements.json; where the file leaves it out, its default is printed.
+    """
+    if field not in FIELDS:
+        raise UsageError(f"{shown(field)} is no field; there are {', '.join(FIELDS)}")
+    value = FIELDS[field](common.valid_project(path))
+    for line in [value] if isinstance(value, str) else list(value):  # type: ignore[call-overload]
+        click.echo(line)
+    return 0
+
+
+def _limits(resources: Resources) -> list[str]:
+    named = ((name, getattr(resources, name)) for name in Resources.__dataclass_fields__)
+    return [f"{name}={value}" for name, value in named if value is not None]
+
+
+@click.command("explain")
+@click.argument("code")
+def explain_command(code: str) -> int:
+    """Tell the why of a rule, with a bad and a good example."""
+    rule = RULES.get(code.upper())
+    if rule is None:
+        raise UsageError(f"{shown(code)} is no rule; there are {', '.join(RULES)}")
+    ignorable = ""
+    if not rule.severity.fails:
+        ignorable = f'\nTo silence it, with your reason: "ignore": {{"{rule.code}": "why"}}'
+    click.echo(
+        f"{rule.code} {rule.name} ({rule.severity.value})\n\n{rule.why}\n\n"
+        f"Bad:   {rule.bad}\nGood:  {rule.good}{ignorable}"
+    )
+    return 0
