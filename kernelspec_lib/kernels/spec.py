@@ -1,0 +1,187 @@
+"""The kernel spec: what Jupyter reads to show a kernel and to start it.
+
+Source: "Kernel specs" in the documentation of jupyter_client.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernelspec_lib import __version__, data, project
+from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.jsontext import shown
+from kernelspec_lib.kernels.container import Container, docker_run
+from kernelspec_lib.kernels.identity import Owner, image_reference
+from kernelspec_lib.policy import Mount, Policy
+from kernelspec_lib.project import KernelProject, Resources
+
+KERNEL_JSON = "kernel.json"
+LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
+MAX_LOGO = 1024 * 1024
+MADE_BY = "kernelspec"
+"""The key of metadata under which this generator writes, and knows its own."""
+
+CONNECTION_FILE = Mount(source="{connection_file}", target="/connection-spec", read_only=False)
+"""Writable: ipykernel rewrites it where it adds keys of its own."""
+COMMAND = ("python", "-m", "ipykernel_launcher", "-f", CONNECTION_FILE.target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSpec:
+    """One kernel.json."""
+
+    argv: tuple[str, ...]
+    display_name: str
+    language: str = "python"
+    interrupt_mode: str = "message"
+    """Signals do not reach a kernel through docker: the third one kills the client instead."""
+    env: Mapping[str, str]
+    metadata: Mapping[str, Any]
+
+
+def emit(
+    project: KernelProject, policy: Policy, owner: Owner, image: str | None = None
+) -> KernelSpec:
+    """The kernel spec of *project* for *owner*.
+
+    image: another image than the one that the site's pattern names.
+    """
+    container = container_of(project, policy, owner, image)
+    return KernelSpec(
+        argv=docker_run(container),
+        display_name=project.display_name,
+        env={},
+        metadata={
+            MADE_BY: {
+                "owner": owner.login,
+                "kernel": project.kernel_name,
+                "image": container.image,
+                "version": __version__,
+            }
+        },
+    )
+
+
+def container_of(
+    project: KernelProject, policy: Policy, owner: Owner, image: str | None = None
+) -> Container:
+    """The container that a kernel of *project* runs in."""
+    return Container(
+        image=image or image_reference(project, policy, owner.login),
+        command=COMMAND,
+        owner=owner,
+        kernel_name=project.kernel_name,
+        connection_file=CONNECTION_FILE,
+        work_dir=_for_owner(policy.work_dir, owner),
+        mounts=tuple(_for_owner(mount, owner) for mount in policy.mounts),
+        limits=_limits(project.resources, policy.default_resources),
+        network=policy.network,
+        environment=project.environment,
+        read_only_root=policy.read_only_root,
+    )
+
+
+def _for_owner(mount: Mount, owner: Owner) -> Mount:
+    return dataclasses.replace(
+        mount,
+        source=mount.source.replace("{login}", owner.login),
+        target=mount.target.replace("{login}", owner.login),
+    )
+
+
+def _limits(asked: Resources, default: Mapping[str, Any]) -> Resources:
+    """Each limit that *asked* names, else the site's default."""
+    site = project.resources(default)
+    named = {
+        field.name: getattr(asked, field.name)
+        for field in dataclasses.fields(asked)
+        if getattr(asked, field.name) is not None
+    }
+    return dataclasses.replace(site, **named)
+
+
+def to_json(spec: KernelSpec) -> str:
+    """The text of kernel.json."""
+    return json.dumps(dataclasses.asdict(spec), indent=2, ensure_ascii=False) + "\n"
+
+
+def logos(folder: Path) -> dict[str, bytes]:
+    """The pictures of a kernel by file name: those in its *folder*, else those of the template.
+
+    Raises FileUnusable or UsageError for one that cannot be read.
+    """
+    template = data.root() / "{{cookiecutter.kernel_name}}"
+    found: dict[str, bytes] = {}
+    for name in LOGOS:
+        for path in (folder / name, template / name):
+            # A link could show any file of the machine to everybody on the hub.
+            if path.is_file() and not path.is_symlink():
+                picture = project.read_bytes(str(path), MAX_LOGO + 1)
+                if len(picture) > MAX_LOGO:
+                    raise UsageError(f"{shown(str(path))} is larger than a logo's 1 MiB")
+                found[name] = picture
+                break
+    return found
+
+
+def write(spec: KernelSpec, folder: Path, logos: Mapping[str, bytes]) -> None:
+    """Make *folder* the kernel spec folder of *spec*.
+
+    What stands there is replaced whole if it is this owner's same kernel. Raises UsageError where
+    it is anything else, FileUnusable where the disk refuses; then nothing has changed.
+    """
+    folder = folder.absolute()
+    _refuse_foreign(spec, folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".kernelspec-", dir=folder.parent) as name:
+            staged = Path(name, "new")
+            staged.mkdir()
+            for file, content in {KERNEL_JSON: to_json(spec).encode(), **logos}.items():
+                (staged / file).write_bytes(content)
+                (staged / file).chmod(0o644)
+            staged.chmod(0o755)
+            _put(staged, folder, Path(name, "old"))
+    except OSError as error:
+        raise FileUnusable(str(folder), "write", error.strerror or str(error)) from error
+
+
+def _put(staged: Path, folder: Path, old: Path) -> None:
+    # A folder with something in it cannot be replaced in one step: go back if the second fails.
+    if not folder.exists():
+        staged.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        staged.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+
+
+def _refuse_foreign(spec: KernelSpec, folder: Path) -> None:
+    if not folder.is_symlink():
+        if not folder.exists():
+            return
+        if folder.is_dir() and (not any(folder.iterdir()) or _is_same(spec, folder)):
+            return
+    made = spec.metadata[MADE_BY]
+    raise UsageError(
+        f"{shown(str(folder))} exists, and is not the kernel {made['kernel']} of {made['owner']}; "
+        "name another folder, or remove it first"
+    )
+
+
+def _is_same(spec: KernelSpec, folder: Path) -> bool:
+    try:
+        found = json.loads((folder / KERNEL_JSON).read_bytes())
+        there, here = found["metadata"][MADE_BY], spec.metadata[MADE_BY]
+        return all(there[key] == here[key] for key in ("owner", "kernel"))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
