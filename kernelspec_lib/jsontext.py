@@ -8,54 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from kernelspec_lib.jsonscan import Flaw, Node, Scanner, Stop
+from kernelspec_lib.wording import shown
 
 MAX_DEPTH = 64
 MAX_VALUES = 20_000
-MAX_FLAWS = 100
 MAX_KEY = 1_000
 MAX_NUMBER = 40
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
-_STRING_PART = re.compile(r'[^"\\\x00-\x1f]*')
-_ESCAPE = re.compile(r'\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![0-9A-Za-z_.+-])")
 _WORD = re.compile(r"""[^\s,\[\]{}:"']+""")
 _SINGLE_QUOTED = re.compile(r"'([^'\n\r]*)'")
-_COMMENT = re.compile(r"//[^\n\r]*|#[^\n\r]*|/\*.*?\*/", re.DOTALL)
-_ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff\x0b\x0c]+")
-_UNUSUAL = re.compile("[^\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff]")
-_SHORT = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LITERALS = {"true": True, "false": False, "null": None}
 _PYTHON = {"True": True, "False": False, "None": None}
 _NO_NUMBERS = {"NaN", "Infinity", "-Infinity", "+Infinity", "nan", "inf", "-inf"}
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-class Node:
-    """Where one value stands: offsets of the value, and of its key if it has one (else -1)."""
-
-    __slots__ = ("children", "end", "faulty", "key_end", "key_start", "start")
-
-    def __init__(self, start: int) -> None:
-        self.start, self.end = start, start
-        self.key_start, self.key_end = -1, -1
-        self.children: dict[str, Node] | list[Node] | None = None
-        self.faulty = False
-
-
-class Flaw(NamedTuple):
-    """A mistake in the text, with its offsets."""
-
-    code: str
-    message: str
-    hint: str
-    path: tuple[str | int, ...]
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +44,14 @@ def parse(text: str, *, damaged: bool = False) -> Parsed:
     reader = _Reader(text, damaged)
     try:
         value, root = reader.document()
-    except _Stop:
+    except Stop:
         return Parsed(None, None, tuple(reader.flaws))
     return Parsed(value, root, tuple(sorted(reader.flaws, key=lambda flaw: flaw.start)))
 
 
-class _Stop(Exception):
-    """What follows cannot be understood any more."""
-
-
-class _Reader:
+class _Reader(Scanner):
     def __init__(self, text: str, damaged: bool) -> None:
-        self.text, self.damaged = text, damaged
-        self.pos = 0
-        self.path: list[str | int] = []
-        self.flaws: list[Flaw] = []
+        super().__init__(text, damaged)
         self.values = 0
 
     # -- the document
@@ -98,7 +60,7 @@ class _Reader:
         self.skip()
         if self.pos == len(self.text):
             self.flaw("KS003", "the file is empty", "begin with { and end with }", self.pos)
-            raise _Stop
+            raise Stop
         value, node = self.value()
         self.skip()
         if self.pos < len(self.text):
@@ -111,7 +73,7 @@ class _Reader:
         if self.values > MAX_VALUES:
             message = f"the file holds more than {MAX_VALUES} values"
             self.flaw("KS008", message, "take out what is not needed", self.pos)
-            raise _Stop
+            raise Stop
         node = Node(self.pos)
         value = self.bare_value(node)
         node.end = self.pos
@@ -174,7 +136,7 @@ class _Reader:
         if len(self.path) >= MAX_DEPTH:
             message = f"lists and objects stand more than {MAX_DEPTH} deep in each other"
             self.flaw("KS007", message, "a kernel's file needs three levels", self.pos)
-            raise _Stop
+            raise Stop
         self.pos += 1
         self.skip()
 
@@ -195,7 +157,7 @@ class _Reader:
                 f"add the {closing}",
                 self.pos,
             )
-            raise _Stop
+            raise Stop
         return False
 
     def separate(self, closing: str) -> None:
@@ -219,7 +181,7 @@ class _Reader:
             if found is None:
                 hint = 'write "key": value'
                 self.flaw("KS003", f"{shown(self.peek())} where a key should stand", hint, self.pos)
-                raise _Stop
+                raise Stop
             key = found.group(found.re.groups)
             self.pos = found.end()
             hint = f'write "{shown(key)[1:-1]}"'
@@ -227,7 +189,7 @@ class _Reader:
         if len(key) > MAX_KEY:
             message = f"a key of {len(key)} characters"
             self.flaw("KS008", message, f"at most {MAX_KEY} are read", node.start)
-            raise _Stop
+            raise Stop
         return key
 
     def colon(self, key: str) -> None:
@@ -295,137 +257,4 @@ class _Reader:
         message = f"{shown(here)} where a value should stand" if here else "the file ends too early"
         self.flaw("KS003", message, "write a value here", self.pos, node=node)
         if here not in (",", "}", "]"):
-            raise _Stop
-
-    # -- strings
-
-    def string(self, node: Node) -> str:
-        start = self.pos
-        if found := _PLAIN_STRING.match(self.text, start):
-            self.pos = found.end()
-            value = found.group(1)
-            self.judge_characters(value, start + 1, node)
-        else:
-            value = self.escaped_string(node)
-        if self.damaged and "\ufffd" in value:
-            node.faulty = True
-        return value
-
-    def escaped_string(self, node: Node) -> str:
-        start = self.pos
-        self.pos += 1
-        parts: list[str] = []
-        while True:
-            part = _STRING_PART.match(self.text, self.pos)
-            if part is not None and part.end() > self.pos:
-                self.judge_characters(part.group(), self.pos, node)
-                parts.append(part.group())
-                self.pos = part.end()
-            here = self.peek()
-            if here == '"':
-                self.pos += 1
-                return "".join(parts)
-            if here == "\\":
-                parts.append(self.escape(node))
-            elif here in ("", "\n", "\r"):
-                self.flaw(
-                    "KS003", "this string is not closed", 'add the closing "', start, self.pos
-                )
-                raise _Stop
-            else:
-                self.judge_characters(here, self.pos, node)
-                self.pos += 1
-
-    def escape(self, node: Node) -> str:
-        start = self.pos
-        found = _ESCAPE.match(self.text, start)
-        if found is None:
-            self.pos += 1
-            hint = "write \\\\ for a backslash"
-            self.flaw(
-                "KS003", "a backslash that escapes nothing", hint, start, start + 2, node=node
-            )
-            return "\\"
-        self.pos = found.end()
-        short = found.group(1)
-        character = _SHORT[short] if short else self.code_unit(found, node)
-        if unicodedata.category(character) in _HIDDEN:
-            self.hidden(character, start, self.pos, node)
-        return character
-
-    def code_unit(self, found: re.Match[str], node: Node) -> str:
-        unit = int(found.group(2), 16)
-        if not 0xD800 <= unit <= 0xDFFF:
-            return chr(unit)
-        second = _ESCAPE.match(self.text, self.pos)
-        low = int(second.group(2), 16) if second and second.group(2) else 0
-        if second and unit <= 0xDBFF and 0xDC00 <= low <= 0xDFFF:
-            self.pos = second.end()
-            return chr(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
-        message = f"{found.group()} is half of a surrogate pair"
-        self.flaw("KS006", message, "write the character itself", *found.span(), node=node)
-        return "\ufffd"
-
-    def judge_characters(self, value: str, start: int, node: Node) -> None:
-        if not _UNUSUAL.search(value):
-            return
-        for found in _UNUSUAL.finditer(value):
-            if unicodedata.category(found.group()) in _HIDDEN:
-                at = start + found.start()
-                self.hidden(found.group(), at, at + 1, node)
-
-    def hidden(self, character: str, start: int, end: int, node: Node) -> None:
-        name = unicodedata.name(character, "a control character")
-        message = f"the string holds the invisible character U+{ord(character):04X} ({name})"
-        self.flaw("KS006", message, "delete it", start, end, node=node)
-
-    # -- between values
-
-    def peek(self) -> str:
-        return self.text[self.pos : self.pos + 1]
-
-    def skip(self) -> None:
-        """Pass white space; comments and odd spaces are flaws, and passed as well."""
-        while True:
-            spaces = _SPACE.match(self.text, self.pos)
-            self.pos = spaces.end() if spaces else self.pos
-            if comment := _COMMENT.match(self.text, self.pos):
-                self.flaw("KS003", "JSON has no comments", "delete the comment", *comment.span())
-                self.pos = comment.end()
-            elif odd := _ODD_SPACE.match(self.text, self.pos):
-                message = f"the space U+{ord(odd.group()[0]):04X} is not one that JSON knows"
-                self.flaw("KS003", message, "replace it with a plain space", *odd.span())
-                self.pos = odd.end()
-            else:
-                return
-
-    def flaw(
-        self,
-        code: str,
-        message: str,
-        hint: str,
-        start: int,
-        end: int | None = None,
-        *,
-        node: Node | None = None,
-    ) -> None:
-        if node is not None:
-            node.faulty = True
-        limit = len(self.text)
-        end = min(start + 1, limit) if end is None else end
-        self.flaws.append(Flaw(code, message, hint, tuple(self.path), min(start, limit), end))
-        if len(self.flaws) >= MAX_FLAWS:
-            raise _Stop
-
-
-def shown(text: str, limit: int = 60) -> str:
-    """*text* in double quotes, clipped, with nothing in it that could command a terminal."""
-    clipped = text if len(text) <= limit else text[: limit - 1] + "…"
-    return '"' + "".join(_visible(character) for character in clipped) + '"'
-
-
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+            raise Stop

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from kernelspec_lib import document
 from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
-from kernelspec_lib.jsontext import shown
+from kernelspec_lib.wording import shown
 
 SYSTEM_POLICY = Path("/etc/kernelspec/policy.json")
 VARIABLE = "KERNELSPEC_POLICY"

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from kernelspec_lib import document
 from kernelspec_lib.document import Document
 from kernelspec_lib.errors import FileUnusable, UsageError
-from kernelspec_lib.jsontext import shown
+from kernelspec_lib.wording import shown
 
 REQUIREMENTS = "requirements.json"
 LOCK = "requirements.lock"

@@ -17,7 +17,7 @@ import fastjsonschema
 
 from kernelspec_lib import data
 from kernelspec_lib.document import Document, Fault, joined
-from kernelspec_lib.jsontext import shown
+from kernelspec_lib.wording import shown
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

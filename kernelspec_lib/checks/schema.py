@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from kernelspec_lib import project, shape
 from kernelspec_lib.document import Document, joined
 from kernelspec_lib.findings import RULES, Finding, Severity
-from kernelspec_lib.jsontext import shown
+from kernelspec_lib.wording import shown
 
 _SIZE = re.compile(r"[1-9][0-9]{0,14}[bkmg]")
 _CODE = re.compile(r"KS[0-9]{3}")

@@ -9,8 +9,8 @@ import click
 from kernelspec_lib.cli import common
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.findings import RULES
-from kernelspec_lib.jsontext import shown
 from kernelspec_lib.project import KernelProject, Resources
+from kernelspec_lib.wording import shown
 
 FIELDS: Mapping[str, Callable[[KernelProject], object]] = {
     "kernel_name": lambda project: project.kernel_name,

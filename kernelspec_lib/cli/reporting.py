@@ -15,8 +15,8 @@ import click
 
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.findings import RULES, Finding
-from kernelspec_lib.jsontext import shown
 from kernelspec_lib.reports import REPORTERS
+from kernelspec_lib.wording import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
