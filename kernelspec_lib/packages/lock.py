@@ -1,0 +1,215 @@
+"""The lock: which releases, and which of their files by digest, the image is built from.
+
+A file in pip's own format, so that `pip install --no-deps --require-hashes -r` installs it, old pips
+included. It names no index: where packages come from is the site's to say, not the file's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from kernelspec_lib.errors import FileUnusable
+from kernelspec_lib.packages import target
+from kernelspec_lib.packages.problems import Problem
+from kernelspec_lib.project import KernelProject
+
+MAX_BYTES = 4 * 1024 * 1024
+
+_HEAD = "# The lock of requirements.json, written by `kernelspec resolve`. Do not edit."
+_PYTHON = "# python "
+_FINGERPRINT = "# requirements sha256:"
+_HASH = "    --hash="
+_ASKED = "    # asked for by "
+_SOURCE = "    # source only: its own code runs at docker build"
+
+_PIN = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)==(?P<version>[A-Za-z0-9.!+]{1,100})")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPackage:
+    """One package of an image."""
+
+    name: str
+    """Normalised as PEP 503 says."""
+    version: str
+    hashes: tuple[str, ...]
+    """"sha256:…" of every file that the target may install."""
+    asked_by: tuple[str, ...] = ()
+    """The user's own line, as `pandas==2.2.3`; "via x" for a package that x needs."""
+    source_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """All packages of an image."""
+
+    python_version: str
+    fingerprint: str
+    """Of what the lock was made for: 64 hexadecimal digits."""
+    packages: tuple[LockedPackage, ...]
+    """By name."""
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    """What resolving found besides. Not part of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Garbled:
+    """A file that stands where a lock should, and is none."""
+
+    line: int
+    """From 1."""
+    reason: str
+
+
+class _NotALock(Exception):
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(line, reason)
+        self.garbled = Garbled(line=line, reason=reason)
+
+
+def fingerprint(project: KernelProject) -> str:
+    """A digest of all in requirements.json that the lock depends on: 64 hexadecimal digits.
+
+    The order of the libs, their spelling and the rest of the file do not matter.
+    """
+    aimed = target.of(project)
+    libs = sorted(_normalised(project))
+    depends = {"python": aimed.python_version, "platform": aimed.platform, "libs": libs}
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _normalised(project: KernelProject) -> list[str]:
+    return [
+        f"{lib.name}[{','.join(sorted(lib.requirement.extras))}]"
+        f"{','.join(sorted(str(one) for one in lib.requirement.specifier))};"
+        f"{lib.requirement.marker or ''}"
+        for lib in project.libs
+    ]
+
+
+def answers(lock: Lock, project: KernelProject) -> bool:
+    """Whether *lock* was made for what *project* asks today."""
+    return lock.fingerprint == fingerprint(project)
+
+
+def render(lock: Lock) -> str:
+    """The text of *lock*. The same lock gives the same bytes, on every machine and day."""
+    lines = [_HEAD, f"{_PYTHON}{lock.python_version}", f"{_FINGERPRINT}{lock.fingerprint}"]
+    for package in sorted(lock.packages, key=lambda one: one.name):
+        lines.append(f"{package.name}=={package.version} \\")
+        lines.append(" \\\n".join(f"{_HASH}{digest}" for digest in sorted(package.hashes)))
+        if package.asked_by:
+            lines.append(f"{_ASKED}{' | '.join(package.asked_by)}")
+        if package.source_only:
+            lines.append(_SOURCE)
+    return "\n".join(lines) + "\n"
+
+
+def write(lock: Lock, path: Path) -> None:
+    """Writes *lock* to *path*, whole or not at all. Raises FileUnusable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
+                file.write(render(lock))
+            # mkstemp makes a file that its owner alone can read; the lock is for everybody.
+            Path(staged).chmod(0o644)
+            Path(staged).replace(path)
+        except BaseException:
+            Path(staged).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FileUnusable(str(path), "write the lock", error.strerror or str(error)) from error
+
+
+def read(path: Path) -> Lock | Garbled | None:
+    """The lock at *path*; None: there is no such file. Raises FileUnusable.
+
+    Whatever the file holds: only what `render` writes is a lock, so no option gets in with it.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileUnusable(str(path), "read the lock", error.strerror or str(error)) from error
+    if len(raw) > MAX_BYTES:
+        return Garbled(line=1, reason="it is too large")
+    try:
+        text = raw.decode("ascii")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return Garbled(line=line, reason="it holds something that is not ASCII")
+    try:
+        return _parse(text.replace("\r\n", "\n").split("\n"))
+    except _NotALock as error:
+        return error.garbled
+
+
+def _parse(lines: list[str]) -> Lock:
+    rest = list(enumerate(lines, start=1))
+    _take(rest, _HEAD, "it does not begin as a lock does")
+    python_version = _take(rest, _PYTHON, "it does not say its Python")
+    digest = _take(rest, _FINGERPRINT, "it does not say what it was made for")
+    packages = []
+    while rest and rest[0][1].strip():
+        packages.append(_parse_package(rest))
+    if any(line.strip() for _, line in rest):
+        raise _NotALock(rest[0][0], "there is an empty line in it")
+    if not packages:
+        raise _NotALock(len(lines), "it names no package")
+    return Lock(python_version=python_version, fingerprint=digest, packages=tuple(packages))
+
+
+def _parse_package(rest: list[tuple[int, str]]) -> LockedPackage:
+    number, line = rest.pop(0)
+    pin = _PIN.fullmatch(line.removesuffix(" \\"))
+    if pin is None or not line.endswith(" \\") or not _is_version(pin["version"]):
+        raise _NotALock(number, "this line is no pinned package")
+    hashes = []
+    more = True
+    while more:
+        told = _take(rest, _HASH, "a digest is missing")
+        more = told.endswith(" \\")
+        hashes.append(told.removesuffix(" \\"))
+        if not _DIGEST.fullmatch(hashes[-1]):
+            raise _NotALock(number, "a digest of this package is no sha256")
+    asked: tuple[str, ...] = ()
+    if rest and rest[0][1].startswith(_ASKED):
+        asked = tuple(rest.pop(0)[1].removeprefix(_ASKED).split(" | "))
+    source_only = bool(rest) and rest[0][1] == _SOURCE
+    if source_only:
+        rest.pop(0)
+    return LockedPackage(
+        name=pin["name"],
+        version=pin["version"],
+        hashes=tuple(hashes),
+        asked_by=asked,
+        source_only=source_only,
+    )
+
+
+def _take(rest: list[tuple[int, str]], beginning: str, otherwise: str) -> str:
+    """What follows *beginning* in the next line."""
+    if not rest or not rest[0][1].startswith(beginning):
+        raise _NotALock(rest[0][0] if rest else 1, otherwise)
+    return rest.pop(0)[1].removeprefix(beginning)
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except (InvalidVersion, ValueError):
+        return False
+    return True
