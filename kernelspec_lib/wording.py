@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
+
 
 def shown(text: str, limit: int = 60) -> str:
-    """*text* in double quotes, clipped, with nothing in it that could command a terminal."""
-    clipped = text if len(text) <= limit else text[: limit - 1] + "…"
+    """*text* in double quotes, clipped: nothing in it commands a terminal or tells a password."""
+    masked = without_passwords(text)
+    clipped = masked if len(masked) <= limit else masked[: limit - 1] + "…"
     return '"' + "".join(_visible(character) for character in clipped) + '"'
+
+
+def without_passwords(text: str) -> str:
+    """*text* with stars for what stands before the @ of a URL. Its length stays the same."""
+    return _CREDENTIALS.sub(lambda found: "*" * len(found.group()), text)
 
 
 def _visible(character: str) -> str:

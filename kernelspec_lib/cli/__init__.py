@@ -20,7 +20,7 @@ EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
-    "new": "deliver",
+    "new": "create",
     "validate": "lint",
     "resolve": "lint",
     "lint": "lint",
@@ -73,10 +73,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KernelspecError as error:
         click.echo(f"kernelspec: {error}", err=True)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever reads has enough, as `head` does: keep the interpreter from telling it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         return _bug(error)
     return result if isinstance(result, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
@@ -10,10 +9,10 @@ from itertools import groupby
 from kernelspec_lib.document import Document
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.reports.judgement import Judgement, Look
+from kernelspec_lib.wording import without_passwords
 
 _RED, _YELLOW, _CYAN, _BOLD, _DIM = "31", "33", "36", "1", "2"
 _INDENT = "    "
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 
 
 def report(judgement: Judgement, look: Look) -> str:
@@ -43,7 +42,7 @@ def _told(finding: Finding, source: Document | None, look: Look) -> Iterator[str
 
 def _pointed(line: str, finding: Finding, color: str, look: Look) -> Iterator[str]:
     """*line* and a row of carets below it, both cut to the width of the terminal."""
-    line = _CREDENTIALS.sub(lambda found: "*" * len(found.group()), line)
+    line = without_passwords(line)
     span = finding.span
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)

@@ -1,0 +1,79 @@
+"""The site policy: where it is found, what it says, and that a mistake in it stops everything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kernelspec_lib import policy
+from kernelspec_lib.errors import PolicyInvalid, UsageError
+from kernelspec_lib.policy import Mount, Policy
+
+
+def written(folder: Path, value: object) -> Path:
+    path = folder / "policy.json"
+    path.write_text(json.dumps(value, indent=2))
+    return path
+
+
+def test_the_option_comes_before_the_environment(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    first.touch()
+    second.touch()
+    variables = {"KERNELSPEC_POLICY": str(second)}
+    assert policy.find(str(first), variables) == first
+    assert policy.find(None, variables) == second
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_named_policy_that_is_not_there_is_never_no_policy(tmp_path: Path, by: str) -> None:
+    gone = str(tmp_path / "gone.json")
+    with pytest.raises(UsageError, match="does not exist"):
+        policy.find(gone if by == "option" else None, {"KERNELSPEC_POLICY": gone})
+
+
+def test_without_a_file_the_built_in_policy_is_in_force() -> None:
+    default = policy.load(None)
+    assert default == Policy()
+    assert default.network == "host"
+    assert default.work_dir.source == default.work_dir.target == "/home/{login}/work"
+
+
+def test_what_it_names_is_read(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        {
+            "registry": "registry.example/docker/registry",
+            "index_url": "https://index.example/simple",
+            "work_dir": {"source": "/home/{login}/work", "target": "/root/work"},
+            "mounts": [{"source": "/srv/shared"}],
+            "resources": {"default": {"memory": "4g"}},
+        },
+    )
+    read = policy.load(path)
+    assert read.work_dir == Mount(source="/home/{login}/work", target="/root/work", read_only=False)
+    assert read.mounts == (Mount(source="/srv/shared", target="/srv/shared", read_only=True),)
+    assert read.default_resources == {"memory": "4g"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"registri": "x"}, ':2:3: KS102 the key "registri" is not known here'),
+        ({"image": "{registry}/{image_name}"}, ":2:12: KS104"),
+        ({"image": "{registry}/{login}_{image_name}:{tag}"}, ":2:12: KS104"),
+        ({"index_url": "https://ada:secret@index.example/simple"}, ":2:16: KS104"),
+        ({"work_dir": "work"}, ":2:15: KS104"),
+        ({"work_dir": "/home/{login}/../other"}, ":2:15: KS104"),
+        ({"mounts": [{"source": "/a,readonly"}]}, ":4:17: KS104"),
+        ([], ":1:1: KS103"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, value: object, told: str) -> None:
+    with pytest.raises(PolicyInvalid) as caught:
+        policy.load(written(tmp_path, value))
+    assert told in str(caught.value)
+    assert caught.value.exit_code == 2
+    assert "secret" not in str(caught.value)
