@@ -87,8 +87,9 @@ def _refusal_of_libs(line):
 
 
 def shown(text):
-    """*text* in double quotes, clipped, with nothing in it that could command a terminal."""
-    clipped = text if len(text) <= 60 else text[:59] + "…"
+    """*text* in double quotes, clipped: nothing in it commands a terminal or tells a password."""
+    masked = re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", text)
+    clipped = masked if len(masked) <= 60 else masked[:59] + "…"
     return json.dumps(clipped, ensure_ascii=not clipped.isprintable())
 
 
