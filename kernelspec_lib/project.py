@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,8 +132,12 @@ def read_bytes(path: str, limit: int) -> bytes:
         return file.read(limit)
 
 
+@lru_cache(maxsize=4096)
 def requirement(text: str) -> Requirement | Refusal:
-    """*text* as a PEP 508 requirement of an index's package, or why it is not one. Never raises."""
+    """*text* as a PEP 508 requirement of an index's package, or why it is not one. Never raises.
+
+    Remembered, because the kernels of one site ask for the same libraries over and over.
+    """
     stripped = text.strip()
     if not text.isascii() or not text.isprintable():
         return Refusal(
@@ -206,7 +211,9 @@ def size_in_bytes(text: str) -> int:
 def from_document(place: Place, source: Document) -> KernelProject:
     """The project that *source* describes; it must have passed the schema check without error."""
     value: Any = source.value
-    libs = (Requirement(text.strip()) for text in value["libs"])
+    libs = [
+        parsed for text in value["libs"] if isinstance(parsed := requirement(text), Requirement)
+    ]
     kernel_name = value["kernel_name"]
     python_version = value["python_version"]
     return KernelProject(
