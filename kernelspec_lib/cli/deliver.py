@@ -1,0 +1,90 @@
+"""`emit` and `build`: the kernel spec and the image of one kernel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from kernelspec_lib.cli import common, running
+from kernelspec_lib.kernels import identity, spec
+
+
+@click.command("emit")
+@running.path_argument
+@running.login_option
+@click.option(
+    "--user", metavar="UID:GID", help="The owner's numbers on the hub. [default: this machine's]"
+)
+@click.option("--image", metavar="REF", help="Another image than the one the policy names.")
+@click.option("--output", metavar="DIR", help="A kernel spec folder to make or to replace.")
+@common.policy_option
+def emit_command(
+    path: str,
+    login: str | None,
+    user: str | None,
+    image: str | None,
+    output: str | None,
+    policy_path: str | None,
+) -> None:
+    """Write kernel.json: to standard output, or into a kernel spec folder with its logos.
+
+    PATH is a kernel's folder or a requirements.json; by default the folder you stand in.
+    """
+    project = common.valid_project(path)
+    policy = common.policy_in_force(policy_path)
+    owner = running.owner(login, user)
+    reference = identity.reference(image) if image is not None else None
+    emitted = spec.emit(project, policy, owner, reference)
+    if owner.uid is None:
+        click.echo(_who_is(owner.login), err=True)
+    if output is None:
+        click.echo(spec.to_json(emitted), nl=False)
+        return
+    spec.write(emitted, Path(output), spec.logos(project.place.folder))
+    click.echo(f"{output}: the kernel spec of {project.display_name}", err=True)
+
+
+def _who_is(login: str) -> str:
+    return (
+        f"note: this machine does not know the user {login}, so the kernel will run as the image's "
+        "root, and what it writes into the work folder will be root's; give --user UID:GID, as "
+        f"`id {login}` tells them on the hub"
+    )
+
+
+@click.command("build")
+@running.path_argument
+@running.login_option
+@running.index_option
+@click.option("--network", metavar="NET", help='The build\'s network; "host" for a local index.')
+@click.option("--push", is_flag=True, help="Push the image to its registry, too.")
+@common.policy_option
+def build_command(
+    path: str,
+    login: str | None,
+    index_url: str | None,
+    network: str | None,
+    push: bool,
+    policy_path: str | None,
+) -> None:
+    """Build the Docker image from requirements.lock, and print its reference.
+
+    PATH is a kernel's folder; by default the one you stand in.
+    """
+    from kernelspec_lib.delivery import engine, image
+    from kernelspec_lib.packages import settings
+
+    project, _ = running.locked_project(path)
+    policy = common.policy_in_force(policy_path)
+    owner = running.owner(login, None)
+    index = settings.configure(index_url, policy, os.environ)
+    reference = identity.image_reference(project, policy, owner.login)
+    plan = image.plan(project, reference, owner.login, index, os.environ, network)
+    docker = engine.find(os.environ, to_build=True)
+    with running.ended_in_order(), running.progress(f"building {reference}") as progress:
+        image.build(docker, plan, progress.step)
+        if push:
+            image.push(docker, reference, progress.step)
+    click.echo(reference)

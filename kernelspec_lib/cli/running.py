@@ -1,0 +1,113 @@
+"""What commands need that take their time: whose kernel it is, progress, an orderly end."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import click
+
+from kernelspec_lib import project as projects
+from kernelspec_lib.checks import kernel
+from kernelspec_lib.cli.common import Rejected
+from kernelspec_lib.errors import UsageError
+from kernelspec_lib.kernels import identity
+from kernelspec_lib.kernels.identity import Owner
+from kernelspec_lib.packages import lock
+from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.project import LOCK, KernelProject
+
+path_argument = click.argument("path", metavar="PATH", default=".")
+login_option = click.option(
+    "--login", metavar="NAME", help="The kernel's owner. [default: $GITLAB_USER_LOGIN, else you]"
+)
+index_option = click.option("--index-url", metavar="URL", help="The package index to use.")
+
+
+def owner(login: str | None, user: str | None) -> Owner:
+    """The owner that the options, GitLab or this machine name; uid and gid where they are known.
+
+    Raises UsageError for a login that no image can carry.
+    """
+    named = login or os.environ.get("GITLAB_USER_LOGIN") or _who_runs_this()
+    found = Owner(login=identity.login(named))
+    if user is not None:
+        uid, gid = identity.user(user)
+        return replace(found, uid=uid, gid=gid)
+    for name in (named, found.login):
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return replace(found, uid=account.pw_uid, gid=account.pw_gid)
+    return found
+
+
+def _who_runs_this() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise UsageError("you have no login on this machine: name one with --login") from None
+
+
+def locked_project(path: str) -> tuple[KernelProject, Lock]:
+    """The kernel at *path* with its lock. Raises Rejected where its files have errors."""
+    from kernelspec_lib.checks import pins
+
+    place = projects.locate(path)
+    examined = kernel.examine(replace(place, whole=True), projects.load(place))
+    project = examined.project
+    errors = [one for one in examined.findings if one.is_error]
+    found = lock.read(place.folder / LOCK)
+    if project is not None:
+        errors += [one for one in pins.check_lock(project, found) if one.is_error]
+    if errors or project is None or not isinstance(found, Lock):
+        raise Rejected(errors)
+    return project, found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a long command tells what it does: on standard error."""
+
+    step: Callable[[str], None]
+    """Takes a line that matters until the next one comes."""
+    note: Callable[[str], None]
+    """Takes a line that stays."""
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Progress]:
+    """On a terminal one line that changes; elsewhere all lines, one after the other."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        yield Progress(step=_told, note=_told)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+
+    def step(line: str) -> None:
+        status.update(Text(f"{title}  {line}", no_wrap=True, overflow="ellipsis"))
+
+    with console.status(title) as status:
+        yield Progress(step=step, note=lambda line: console.print(Text(line)))
+
+
+def _told(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """A SIGTERM, as a cancelled pipeline sends it, ends the block as Ctrl-C does: cleaned up."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

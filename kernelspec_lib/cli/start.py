@@ -1,0 +1,203 @@
+"""`try`: start the kernel as Jupyter will, import its libraries, run notebooks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kernelspec_lib.cli import common, running
+from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing
+from kernelspec_lib.kernels import identity
+from kernelspec_lib.policy import Policy
+from kernelspec_lib.project import KernelProject
+
+if TYPE_CHECKING:
+    from kernelspec_lib.delivery.engine import Engine
+    from kernelspec_lib.delivery.session import Place
+    from kernelspec_lib.delivery.trial import LibResult, NotebookResult, Report
+
+
+class ImageMissing(KernelspecError):
+    """There is an engine, and no image to try."""
+
+    def __init__(self, image: str, path: str) -> None:
+        super().__init__(image, path)
+        self.image, self.path = image, path
+
+    def __str__(self) -> str:
+        return (
+            f"there is no image {self.image} on this machine: make it with `kernelspec build "
+            f"{self.path}`, or try the lock without it with `--engine venv`"
+        )
+
+
+@click.command("try")
+@running.path_argument
+@click.argument("notebooks", metavar="[NOTEBOOK]...", nargs=-1)
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(["docker", "venv"]),
+    help="Where the kernel runs. [default: docker if an engine answers]",
+)
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=1),
+    default=120.0,
+    show_default=True,
+    help="Seconds for the start, for one import, for one cell.",
+)
+@running.login_option
+@running.index_option
+@common.policy_option
+def try_command(
+    path: str,
+    notebooks: tuple[str, ...],
+    engine_name: str | None,
+    timeout: float,
+    login: str | None,
+    index_url: str | None,
+    policy_path: str | None,
+) -> int:
+    """Start the kernel, import all its libs, run the notebooks in it.
+
+    The kernel gets an empty work folder that is thrown away, never your own.
+    """
+    from kernelspec_lib.delivery import trial
+
+    project, lock = running.locked_project(path)
+    policy = common.policy_in_force(policy_path)
+    owner = running.owner(login, None)
+    with (
+        running.ended_in_order(),
+        tempfile.TemporaryDirectory(prefix="kernelspec-try-") as folder,
+        running.progress(f"trying {project.kernel_name}") as progress,
+    ):
+        docker = _engine(engine_name, progress.note)
+        bench = (
+            _container(project, policy, owner.login, docker, Path(folder), progress.note)
+            if docker
+            else _environment(project, policy, owner.login, index_url, Path(folder), progress.step)
+        )
+        with bench as place:
+            report = trial.run(place, project, lock, notebooks, timeout, progress.step)
+    _print(report)
+    return 0 if report.passed else 1
+
+
+def _engine(name: str | None, note: Callable[[str], None]) -> Engine | None:
+    """The Docker engine to try the kernel in; None for an environment of its own."""
+    from kernelspec_lib.delivery import engine
+
+    if name == "venv":
+        return None
+    try:
+        return engine.find(os.environ, to_build=False)
+    except (CommandFailed, ToolMissing):
+        if name == "docker":
+            raise
+        note("there is no Docker engine here: trying the lock in an environment of its own")
+        return None
+
+
+def _container(
+    project: KernelProject,
+    policy: Policy,
+    login: str,
+    docker: Engine,
+    folder: Path,
+    note: Callable[[str], None],
+) -> AbstractContextManager[Place]:
+    from kernelspec_lib.delivery import bench, engine, image
+
+    reference = identity.image_reference(project, policy, login)
+    labels = engine.labels(docker, reference)
+    if labels is None:
+        raise ImageMissing(reference, str(project.place.folder))
+    if labels.get(image.LOCK_LABEL) != image.lock_digest(project.place.folder):
+        note(f"{reference} was built from another lock: `kernelspec build` makes it anew")
+    return bench.in_container(project, policy, login, reference, docker, folder, note)
+
+
+def _environment(
+    project: KernelProject,
+    policy: Policy,
+    login: str,
+    index_url: str | None,
+    folder: Path,
+    told: Callable[[str], None],
+) -> AbstractContextManager[Place]:
+    from kernelspec_lib.delivery import bench
+    from kernelspec_lib.packages import settings
+
+    index = settings.configure(index_url, policy, os.environ)
+    return bench.in_environment(project, policy, login, index, os.environ, folder, told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One line of the report."""
+
+    name: str
+    version: str
+    what: str
+    error: str
+    hint: str
+
+
+def _print(report: Report) -> None:
+    rows = [*map(_row_of_lib, report.libs), *map(_row_of_notebook, report.notebooks)]
+    if sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        for row in rows:
+            about = " ".join(filter(None, (row.name, row.version, row.what and f"({row.what})")))
+            click.echo(f"{about}: failed: {row.error}" if row.error else f"{about}: ok")
+            if row.hint:
+                click.echo(f"  {row.hint}")
+    where = "in its container" if report.in_container else "in an environment of its own"
+    click.echo(
+        f"the kernel answered: Python {report.python} on {report.platform}, {where} "
+        f"({report.executable})"
+    )
+
+
+def _row_of_lib(lib: LibResult) -> _Row:
+    imported = f"import {', '.join(lib.imports)}" if lib.imports else ""
+    return _Row(
+        name=lib.name,
+        version=lib.installed or lib.locked,
+        what=imported or ("" if lib.error else "nothing to import"),
+        error=lib.error or "",
+        hint=lib.hint,
+    )
+
+
+def _row_of_notebook(notebook: NotebookResult) -> _Row:
+    # Numbered as Jupyter does it: In [3] is the third cell of code.
+    failed = f"in cell {notebook.cells + 1}: {notebook.error}" if notebook.error else ""
+    return _Row(
+        name=notebook.path, version="", what=f"{notebook.cells} cells ran", error=failed, hint=""
+    )
+
+
+def _print_table(rows: Sequence[_Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("name", "version", "what", "verdict", box=None, pad_edge=False)
+    for row in rows:
+        verdict = Text(f"failed: {row.error}", "red") if row.error else Text("ok", "green")
+        told = Text("\n").join([verdict, *([Text(row.hint)] if row.hint else [])])
+        table.add_row(Text(row.name), Text(row.version), Text(row.what), told)
+    Console().print(table)

@@ -1,0 +1,96 @@
+"""A throwaway environment from the lock: where a kernel is tried when there is no Docker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kernelspec_lib.delivery import command
+from kernelspec_lib.errors import CommandFailed, ToolMissing
+from kernelspec_lib.packages.settings import IndexConfig
+
+_TIMEOUT = 1800.0
+"""Seconds: a library may be compiled from its source."""
+_MAX_TOLD = 8
+
+
+def make(
+    folder: Path,
+    python_version: str,
+    lock: Path,
+    index: IndexConfig,
+    environment: Mapping[str, str],
+    told: Callable[[str], None],
+) -> Path:
+    """The Python of a new environment in *folder* that holds exactly what *lock* does.
+
+    index: where packages come from. Raises ToolMissing where the machine
+    has no such Python, CommandFailed where the packages cannot be installed.
+    """
+    import uv
+
+    # An environment that is active here, or a uv.toml that lies about, must not have a say.
+    own = {name: value for name, value in environment.items() if name not in _LEADING_ASTRAY}
+    own.update(_index(index), UV_NO_CONFIG="1", UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1")
+    tool = uv.find_uv_bin()
+    made = command.follow(
+        (tool, "venv", "--no-project", f"--python={python_version}", str(folder)),
+        own,
+        _TIMEOUT,
+        told,
+    )
+    if made.returncode != 0:
+        if any("No interpreter found" in line for line in made.lines):
+            raise ToolMissing(
+                f"Python {python_version}",
+                "try this kernel without Docker",
+                "install it, or build the image with `kernelspec build` and try that with "
+                "`--engine docker`",
+            )
+        raise _failed("making an environment", made)
+    python = folder / "bin" / "python"
+    words = ("pip", "install", "--no-deps", "--require-hashes", f"--python={python}")
+    done = command.follow((tool, *words, f"--requirements={lock}"), own, _TIMEOUT, told)
+    if done.returncode != 0:
+        raise _failed("installing the lock", done)
+    return python
+
+
+_LEADING_ASTRAY = frozenset(
+    {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_SYSTEM_PYTHON"}
+)
+
+
+def _index(index: IndexConfig) -> dict[str, str]:
+    """What tells uv of *index*."""
+    told = {"UV_DEFAULT_INDEX": f"site={index.url}"}
+    if index.username or index.password:
+        told |= {"UV_INDEX_SITE_USERNAME": index.username, "UV_INDEX_SITE_PASSWORD": index.password}
+    if index.ca_bundle:
+        told["SSL_CERT_FILE"] = index.ca_bundle
+    if index.trusted:
+        told["UV_INSECURE_HOST"] = urlsplit(index.url).netloc
+    told |= {f"{scheme}_proxy": proxy for scheme, proxy in index.proxies.items()}
+    return told
+
+
+def variables(folder: Path, home: Path) -> dict[str, str]:
+    """What keeps a kernel of the environment in *folder* away from the user's own files."""
+    return {
+        "HOME": str(home),
+        "IPYTHONDIR": str(home / ".ipython"),
+        "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+        "MPLCONFIGDIR": str(home / ".matplotlib"),
+        "PYTHONHOME": "",
+        "PYTHONPATH": "",
+        "PYTHONNOUSERSITE": "1",
+        "VIRTUAL_ENV": str(folder),
+        "PATH": f"{folder / 'bin'}{os.pathsep}${{PATH}}",
+    }
+
+
+def _failed(what: str, done: command.Followed) -> CommandFailed:
+    said = [line for line in done.lines if line.strip()][-_MAX_TOLD:]
+    return CommandFailed(what, done.returncode, said)

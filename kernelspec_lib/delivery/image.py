@@ -1,0 +1,188 @@
+"""The Docker image of a kernel: planned from its lock, then built, then pushed if that is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from kernelspec_lib.delivery import command, trouble
+from kernelspec_lib.delivery.engine import Engine, labels
+from kernelspec_lib.errors import CommandFailed, FileUnusable, UsageError
+from kernelspec_lib.kernels.container import KERNEL_LABEL, OWNER_LABEL
+from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.project import LOCK, KernelProject
+
+LOCK_LABEL = "kernelspec.lock"
+PIP_CONF = "pip_conf"
+CA_BUNDLE = "ca_bundle"
+
+_TIMEOUT = 3 * 3600.0
+"""Seconds; a large library compiled from its source takes its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One image to build."""
+
+    image: str
+    folder: Path
+    """The kernel's folder: what the Dockerfile may copy from."""
+    arguments: Mapping[str, str]
+    """Build arguments that stay in the image's history."""
+    proxies: Mapping[str, str]
+    """Build arguments that may hold a password: they stay nowhere, and go by the environment."""
+    labels: Mapping[str, str]
+    secrets: Mapping[str, bytes]
+    """Files that single steps of the build can read, and no layer keeps."""
+    network: str | None
+    """The network of the build's steps; None: the engine's default."""
+
+
+def plan(
+    project: KernelProject,
+    image: str,
+    login: str,
+    index: IndexConfig,
+    origin: Mapping[str, str],
+    network: str | None = None,
+) -> Plan:
+    """How the image *image* of *project* is built from the lock in its folder.
+
+    index: where the packages come from. origin: GitLab's variables, which say where the kernel's
+    files come from; may be empty. Raises FileUnusable.
+    """
+    folder = project.place.folder.resolve()
+    ca_bundle = {CA_BUNDLE: _read(index.ca_bundle)} if index.ca_bundle else {}
+    return Plan(
+        image=image,
+        folder=folder,
+        arguments={
+            "BASE_IMAGE": project.base_image,
+            "SYSTEM_PACKAGES": " ".join(project.system_packages),
+        },
+        proxies=_proxies(index),
+        labels=_labels(project, login, lock_digest(folder), origin),
+        secrets={PIP_CONF: pip_conf(index).encode(), **ca_bundle},
+        network=network,
+    )
+
+
+def lock_digest(folder: Path) -> str:
+    """What the label of an image built from the lock in *folder* says. Raises FileUnusable."""
+    return f"sha256:{hashlib.sha256(_read(str(folder / LOCK))).hexdigest()}"
+
+
+def _proxies(index: IndexConfig) -> dict[str, str]:
+    named = {f"{scheme}_proxy": proxy for scheme, proxy in index.proxies.items()}
+    if named and index.no_proxy:
+        named["no_proxy"] = index.no_proxy
+    # Some programs read the small letters only, some the capitals.
+    return {name: value for low, value in named.items() for name in (low, low.upper())}
+
+
+def pip_conf(index: IndexConfig) -> str:
+    """What tells pip of *index*: a file that may hold a password."""
+    login = f"{quote(index.username, safe='')}:{quote(index.password, safe='')}@"
+    scheme, _, rest = index.url.partition("://")
+    lines = [
+        "[global]",
+        f"index-url = {scheme}://{login if index.username or index.password else ''}{rest}",
+    ]
+    if index.trusted or scheme == "http":
+        # The site chose an index without TLS: pip wants that to be said twice.
+        lines.append(f"trusted-host = {urlsplit(index.url).netloc}")
+    return "\n".join(lines) + "\n"
+
+
+def argv(plan: Plan, secrets: Mapping[str, Path]) -> tuple[str, ...]:
+    """The words behind `docker` that build *plan*; *secrets*: the files that hold its secrets."""
+    return (
+        "build",
+        "--progress=plain",
+        f"--tag={plan.image}",
+        *(f"--build-arg={name}={value}" for name, value in plan.arguments.items()),
+        *(f"--build-arg={name}" for name in plan.proxies),
+        *(f"--label={name}={value}" for name, value in plan.labels.items()),
+        *(f"--secret={_secret(name, path)}" for name, path in secrets.items()),
+        *([f"--network={plan.network}"] if plan.network else []),
+        str(plan.folder),
+    )
+
+
+def build(engine: Engine, plan: Plan, told: Callable[[str], None]) -> None:
+    """Build *plan*, and hand each line of the engine's to *told*.
+
+    Raises UsageError where the image is somebody else's, BuildFailed or CommandFailed.
+    """
+    there = labels(engine, plan.image)
+    owner = plan.labels[OWNER_LABEL]
+    if there is not None and there.get(OWNER_LABEL, owner) != owner:
+        raise UsageError(
+            f"the image {plan.image} belongs to {there[OWNER_LABEL]}, and {owner} cannot replace it"
+        )
+    environment = {**engine.environment, **plan.proxies}
+    with tempfile.TemporaryDirectory(prefix="kernelspec-") as name:
+        secrets = _written(plan.secrets, Path(name))
+        done = command.follow((engine.client, *argv(plan, secrets)), environment, _TIMEOUT, told)
+    if done.returncode != 0:
+        raise trouble.build_failed(done.returncode, done.lines)
+
+
+def push(engine: Engine, image: str, told: Callable[[str], None]) -> None:
+    """Push *image* to the registry in its name. Raises CommandFailed."""
+    done = command.follow((engine.client, "push", image), engine.environment, _TIMEOUT, told)
+    if done.returncode != 0:
+        raise CommandFailed(
+            f"pushing {image}",
+            done.returncode,
+            done.lines[-3:],
+            "log in with `docker login`, and see that the policy's registry is the right one",
+        )
+
+
+def _labels(
+    project: KernelProject, login: str, digest: str, origin: Mapping[str, str]
+) -> dict[str, str]:
+    standard = {
+        "title": project.kernel_name,
+        "description": project.display_name,
+        "version": project.image_version,
+        "base.name": project.base_image,
+        # GitLab says in a pipeline where the kernel's files come from.
+        "source": origin.get("CI_PROJECT_URL", ""),
+        "revision": origin.get("CI_COMMIT_SHA", ""),
+    }
+    return {
+        OWNER_LABEL: login,
+        KERNEL_LABEL: project.kernel_name,
+        LOCK_LABEL: digest,
+        **{f"org.opencontainers.image.{name}": text for name, text in standard.items() if text},
+    }
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileUnusable(path, "read", error.strerror or str(error)) from error
+
+
+def _written(secrets: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
+    """The files that hold *secrets*, in *folder*, which only this user can enter."""
+    written = {}
+    for name, content in secrets.items():
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+        written[name] = path
+    return written
+
+
+def _secret(name: str, path: Path) -> str:
+    # A line of CSV, as in --mount: the temporary folder's name is the machine's choice.
+    source = f"src={path}".replace('"', '""')
+    return f'id={name},"{source}"'
