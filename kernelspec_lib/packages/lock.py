@@ -1,7 +1,7 @@
 """The lock: which releases, and which of their files by digest, the image is built from.
 
-A file in pip's own format, so that `pip install --no-deps --require-hashes -r` installs it, old pips
-included. It names no index: where packages come from is the site's to say, not the file's.
+A file in pip's own format, so that `pip install --no-deps --require-hashes -r` installs it, old
+pips included. It names no index: where packages come from is the site's to say, not the file's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HEAD = "# The lock of requirements.json, written by `kernelspec resolve`. Do no
 _PYTHON = "# python "
 _FINGERPRINT = "# requirements sha256:"
 _HASH = "    --hash="
-_ASKED = "    # asked for by "
+_ASKED = "    # asked for: "
 _SOURCE = "    # source only: its own code runs at docker build"
 
 _PIN = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)==(?P<version>[A-Za-z0-9.!+]{1,100})")

@@ -22,6 +22,8 @@ class UnknownLib:
     lib: Lib
     suggestion: str | None
     """A package that the index has, and that was probably meant."""
+    elsewhere: bool = False
+    """Whether pip knows further indexes, which are not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,6 @@ class NoSuchVersion:
     lib: Lib
     newest: Version | None
     """The newest that installs on the target; None: there is none."""
-    prerelease: Version | None = None
-    """The newest that the line would admit if it spoke of pre-releases."""
     withdrawn: Version | None = None
     """The newest that the line would admit if its authors had not withdrawn it."""
 
@@ -101,7 +101,7 @@ class UnknownExtra:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlyPrereleases:
-    """The package has no final release; the newest pre-release is taken."""
+    """No final release is as the line asks; the newest pre-release is taken."""
 
     code: ClassVar[str] = "KS308"
     lib: Lib

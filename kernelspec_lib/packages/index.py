@@ -1,0 +1,138 @@
+"""The package index, asked directly: one page a package (PEP 503, PEP 691)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import pages
+from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.settings import IndexConfig, configure
+from kernelspec_lib.packages.transport import CONNECTIONS, Patience, Reply, Transport
+
+__all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of"]
+
+_MAX_FILE = 2 * 1024**3
+_WELL_KNOWN = "pip"
+_LOGIN = "is this the URL of the index, and does it want a login?"
+
+
+class Index(Protocol):
+    """What the rest of the house knows of an index."""
+
+    def page(self, name: str) -> Page | None:
+        """The page of the package *name*, normalised; None: the index has no such package.
+
+        Raises IndexUnreachable.
+        """
+
+    def probe(self) -> None:
+        """Raises IndexUnreachable where the URL is no index at all."""
+
+    def digest(self, file: File) -> str:
+        """The sha256 of *file*, 64 hexadecimal digits. Raises IndexUnreachable."""
+
+
+@contextmanager
+def open_index(config: IndexConfig, patience: Patience | None = None) -> Iterator[Index]:
+    """The index that *config* describes, for as long as the block runs."""
+    transport = Transport(config, patience or Patience())
+    try:
+        yield HttpIndex(transport)
+    finally:
+        transport.close()
+
+
+def pages_of(
+    index: Index, names: Iterable[str]
+) -> tuple[Mapping[str, Page | None], IndexUnreachable | None]:
+    """The pages of *names*, asked for side by side, and the first failure if there was one.
+
+    A name that could not be asked for is not in the mapping.
+    """
+    found: dict[str, Page | None] = {}
+    trouble = None
+    wanted = list(dict.fromkeys(names))
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
+        for name, future in [(name, threads.submit(index.page, name)) for name in wanted]:
+            try:
+                found[name] = future.result()
+            except IndexUnreachable as error:
+                trouble = trouble or error
+    return found, trouble
+
+
+class HttpIndex:
+    """An index behind a URL. Pages are asked for once."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._pages: dict[str, Page | None] = {}
+        self._down: IndexUnreachable | None = None
+
+    def page(self, name: str) -> Page | None:
+        """As Index.page. Where the index is out of reach once, it is not tried for each package."""
+        if name in self._pages:
+            return self._pages[name]
+        if self._down is not None:
+            raise self._down
+        try:
+            page = self._read(name)
+        except IndexUnreachable as error:
+            self._down = error
+            raise
+        self._pages[name] = page
+        return page
+
+    def probe(self) -> None:
+        """As Index.probe: a well-known package, or else the root, must be there."""
+        if self.page(_WELL_KNOWN) is not None:
+            return
+        reply = self._transport.get(f"{self._transport.config.url}/", 64 * 1024, whole=False)
+        said = reply.body.lstrip()[:1024].lower()
+        if not reply.found or not (said.startswith(b"{") or b"<a " in reply.body):
+            raise self._unreachable(
+                "it knows none of the libs, and its root is no index either",
+                "check the path of the URL: it usually ends in /simple",
+            )
+
+    def digest(self, file: File) -> str:
+        """As Index.digest: of the file itself, where its page does not tell it."""
+        if file.sha256 is not None:
+            return file.sha256
+        reply = self._transport.get(file.url, _MAX_FILE)
+        if not reply.found:
+            raise self._unreachable(f"the file {file.filename} is on its page and not there")
+        return hashlib.sha256(reply.body).hexdigest()
+
+    def _read(self, name: str) -> Page | None:
+        reply = self._transport.get(f"{self._transport.config.url}/{name}/")
+        if not reply.found:
+            return None
+        try:
+            return self._parse(name, reply)
+        except pages.NoPage as error:
+            raise self._unreachable(self._described(reply, error), _LOGIN) from error
+
+    @staticmethod
+    def _parse(name: str, reply: Reply) -> Page:
+        if reply.content_type.endswith("json"):
+            return pages.from_json(name, reply.body, reply.url)
+        if reply.content_type.endswith(("html", "xhtml+xml")):
+            return pages.from_html(name, reply.body, reply.url)
+        raise pages.NoPage("it is neither HTML nor JSON")
+
+    def _described(self, reply: Reply, error: pages.NoPage) -> str:
+        sent = ""
+        host = urlsplit(reply.url).hostname
+        if host != urlsplit(self._transport.config.url).hostname:
+            sent = f", sent on to {host},"
+        return f"what it answers{sent} is no page of a package: {error}"
+
+    def _unreachable(self, reason: str, remedy: str = "") -> IndexUnreachable:
+        return IndexUnreachable(self._transport.config.shown, reason, remedy)

@@ -1,0 +1,222 @@
+"""The direct look: every line of libs against its page of the index, all of them in one run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages.index import Index, pages_of
+from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.problems import (
+    NoSuchVersion,
+    NoWheel,
+    OnlyPrereleases,
+    OtherPython,
+    Problem,
+    SourceOnly,
+    UnknownLib,
+    Yanked,
+)
+from kernelspec_lib.packages.target import Target
+from kernelspec_lib.project import Lib
+
+ALIASES = {
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "fitz": "pymupdf",
+    "pil": "pillow",
+    "psycopg2-bin": "psycopg2-binary",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "tf": "tensorflow",
+    "torch-vision": "torchvision",
+    "yaml": "pyyaml",
+}
+"""Names of imports, and of habit, that are no packages, or not the ones that were meant."""
+# fmt: off
+_COMMON = (
+    "beautifulsoup4", "boto3", "catboost", "dask", "duckdb", "fastapi", "fastparquet",
+    "geopandas", "ipykernel", "ipywidgets", "keras", "lightgbm", "lxml", "matplotlib", "mlflow",
+    "nltk", "numba", "numpy", "openpyxl", "opencv-python-headless", "pandas", "pillow",
+    "plotly", "polars", "psycopg2-binary", "pyarrow", "pydantic", "pyspark", "python-dateutil",
+    "pyyaml", "requests", "scikit-image", "scikit-learn", "scipy", "seaborn", "spacy",
+    "sqlalchemy", "statsmodels", "sympy", "tensorflow", "torch", "torchvision", "tqdm",
+    "transformers", "xgboost",
+)
+# fmt: on
+"""What kernels are mostly made of: a mistyped name is mostly one of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the direct look found."""
+
+    libs: tuple[Lib, ...]
+    """The lines that count on the target: those whose marker holds there."""
+    problems: tuple[Problem, ...]
+    trouble: IndexUnreachable | None
+    """Why some lines could not be looked at."""
+
+
+def look(libs: Sequence[Lib], index: Index, target: Target) -> Seen:
+    """What the index offers for each of *libs* on *target*.
+
+    Raises IndexUnreachable where the index could not be asked for a single one.
+    """
+    asked = tuple(lib for lib in libs if _counts(lib, target))
+    pages, trouble = pages_of(index, (lib.name for lib in asked))
+    if trouble is not None and not any(pages.values()):
+        raise trouble
+    if pages and not any(pages.values()):
+        # Nothing at all is known: a wrong URL answers like this too.
+        index.probe()
+    problems: list[Problem] = []
+    for lib in asked:
+        if lib.name not in pages:
+            continue
+        page = pages[lib.name]
+        if page is None:
+            problems.append(UnknownLib(lib=lib, suggestion=_suggestion(lib, asked, index)))
+        else:
+            problems += judge(lib, page, target)
+    return Seen(libs=asked, problems=tuple(problems), trouble=trouble)
+
+
+def _counts(lib: Lib, target: Target) -> bool:
+    marker = lib.requirement.marker
+    return marker is None or marker.evaluate(dict(target.marker_environment))
+
+
+def _suggestion(lib: Lib, libs: Sequence[Lib], index: Index) -> str | None:
+    """A near name, if the index has it."""
+    known = [one.name for one in libs if one.name != lib.name]
+    near = [ALIASES[lib.name]] if lib.name in ALIASES else []
+    near += difflib.get_close_matches(lib.name, _COMMON, n=2, cutoff=0.75)
+    for name in near:
+        try:
+            if name not in known and index.page(name) is not None:
+                return name
+        except IndexUnreachable:
+            return None
+    return None
+
+
+def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
+    """What is wrong with *lib*, whose page is *page*, on *target*."""
+    newest = page.newest_for(target)
+    matching = list(_matching(lib, page))
+    pinned = any(one.operator in ("==", "===") for one in lib.requirement.specifier)
+    standing = [one for one in matching if pinned or not _withdrawn(page.of(one))]
+    if not standing:
+        withdrawn = matching[0] if matching else None
+        yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn)
+        return
+    finals = [one for one in standing if not one.is_prerelease]
+    # As pip and uv do: pre-releases count where they are asked for, or where there is no other.
+    candidates = standing if lib.requirement.specifier.prereleases else finals or standing
+    chosen = next((one for one in candidates if _installs(page.of(one), target)), None)
+    if chosen is None:
+        yield _unusable(lib, page, candidates, target, newest)
+        return
+    if not finals and not lib.requirement.specifier.prereleases:
+        yield OnlyPrereleases(lib=lib, version=chosen)
+    reason = _withdrawn(page.of(chosen))
+    if reason is not None:
+        yield Yanked(lib=lib, version=chosen, reason=reason, newest=newest)
+
+
+def _matching(lib: Lib, page: Page) -> Iterator[Version]:
+    """The versions that the line admits, newest first."""
+    specifier = lib.requirement.specifier
+    for version in sorted(page.releases, reverse=True):
+        if specifier.contains(version, prereleases=True):
+            yield version
+
+
+def _withdrawn(files: Sequence[File]) -> str | None:
+    """Why a release was withdrawn; None: it stands, at least with some of its files."""
+    if any(one.yanked is None for one in files):
+        return None
+    return next((one.yanked for one in files if one.yanked), "")
+
+
+def _installs(files: Sequence[File], target: Target) -> bool:
+    return any(one.installs(target) for one in files)
+
+
+def _unusable(
+    lib: Lib, page: Page, candidates: Sequence[Version], target: Target, newest: Version | None
+) -> Problem:
+    """Why none of *candidates* (newest first, at least one) installs."""
+    for version in candidates:
+        if any(one.tags is None and one.admits(target) for one in page.of(version)):
+            return SourceOnly(lib=lib, version=version, newest=newest)
+    admitted = [one for one in candidates if any(file.admits(target) for file in page.of(one))]
+    if admitted:
+        return no_wheel(lib, lib.name, admitted[0], page, newest)
+    version = candidates[0]
+    return OtherPython(
+        lib=lib,
+        name=lib.name,
+        version=version,
+        requires_python=page.of(version)[0].requires_python,
+        newest=newest,
+    )
+
+
+def no_wheel(
+    lib: Lib | None,
+    name: str,
+    version: Version,
+    page: Page,
+    newest: Version | None,
+    asked_by: tuple[Lib, ...] = (),
+) -> NoWheel:
+    """The problem of a release whose files do not fit."""
+    files = page.of(version)
+    return NoWheel(
+        lib=lib,
+        name=name,
+        version=version,
+        offers=tuple(sorted({one.tags for one in files if one.tags is not None})),
+        newest=newest,
+        has_source=any(one.tags is None for one in files),
+        asked_by=asked_by,
+    )
+
+
+def recheck(
+    pins: Mapping[str, Version],
+    pages: Mapping[str, Page],
+    roots: Mapping[str, tuple[Lib, ...]],
+    target: Target,
+) -> Iterator[Problem]:
+    """What cannot be installed of *pins*. uv does not look at upper bounds of Requires-Python.
+
+    roots: the user's lines behind each package.
+    """
+    for name, version in pins.items():
+        page = pages[name]
+        files = page.of(version)
+        if _installs(files, target):
+            continue
+        lib = next((one for one in roots[name] if one.name == name), None)
+        newest = page.newest_for(target)
+        if files and not any(one.admits(target) for one in files):
+            yield OtherPython(
+                lib=lib,
+                name=name,
+                version=version,
+                requires_python=files[0].requires_python,
+                newest=newest,
+                asked_by=roots[name],
+            )
+        else:
+            yield no_wheel(lib, name, version, page, newest, roots[name])

@@ -1,0 +1,193 @@
+"""uv in a subprocess: which releases stand together on a Python that is not the running one.
+
+It is handed re-serialised requirements and a configuration of our own, and no file of the user's.
+It builds nothing: code of a package never runs here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from kernelspec_lib.errors import ToolMissing
+from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.packages.target import Target
+
+TIMEOUT = 300
+"""Seconds for one resolution; a cold one of a hundred packages takes two."""
+_INDEX = "site"
+_KNOWN_GLIBC = (17, 28, *range(31, 41))
+"""The minor versions of manylinux_2_N that uv knows as platforms."""
+_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?:\s+# via (?P<via>.*))?$", re.M)
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One package as uv chose it."""
+
+    name: str
+    version: str
+    via: tuple[str, ...]
+    """The packages that need it, normalised. A package of the user's own has none, or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A set of releases that stand together."""
+
+    pins: tuple[Pin, ...]
+    remarks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """uv found none, or could not look. Its exit code does not tell the two apart."""
+
+    text: str
+
+
+def find(environment: Mapping[str, str]) -> str:
+    """The path of uv. Raises ToolMissing."""
+    try:
+        import uv
+
+        return uv.find_uv_bin()
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv", path=environment.get("PATH", os.defpath))
+    if found is None:
+        raise ToolMissing("uv", "check what the libs depend on", "install it with: pip install uv")
+    return found
+
+
+def default_index(environment: Mapping[str, str]) -> str:
+    """The URL that uv asks when nobody names an index; empty where it does not tell."""
+    command = [find(environment), "pip", "compile", "-", "--no-config", "--offline", "--no-header"]
+    command += ["--emit-index-url", "--no-python-downloads", "--python", sys.executable]
+    kept = {name: environment[name] for name in _KEPT if name in environment}
+    done = subprocess.run(
+        command, input="", capture_output=True, text=True, env=kept, timeout=60, check=False
+    )
+    told = re.search(r"^--index-url (\S+)$", done.stdout, re.M)
+    return told[1] if told else ""
+
+
+def compile_pins(
+    requirements: Sequence[Requirement],
+    config: IndexConfig,
+    target: Target,
+    environment: Mapping[str, str],
+    cache: Path | None,
+    *,
+    fresh: bool = False,
+) -> Compiled | Refused:
+    """Releases for *requirements* on *target*. Raises ToolMissing.
+
+    cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
+    """
+    binary = find(environment)
+    with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
+        asked, settings = Path(folder, "libs.in"), Path(folder, "uv.toml")
+        asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
+        settings.write_text(_settings(config), encoding="utf-8")
+        command = [binary, "pip", "compile", str(asked), "--config-file", str(settings)]
+        command += ["--python-version", target.python_full_version]
+        command += ["--python-platform", _platform(target), "--only-binary", ":all:"]
+        command += ["--python", sys.executable, "--no-python-downloads", "--cache-dir", str(kept)]
+        command += ["--no-header", "--annotation-style", "line", "--color", "never"]
+        command += ["--no-progress", *(["--refresh"] if fresh else [])]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env=_environment(config, environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Refused(text=f"operation timed out after {TIMEOUT} s")
+    if done.returncode != 0:
+        return Refused(text=done.stderr)
+    return Compiled(pins=tuple(_pins(done.stdout)), remarks=done.stderr)
+
+
+def _pins(text: str) -> Iterator[Pin]:
+    for found in _PIN.finditer(text):
+        parents = (found["via"] or "").split(", ")
+        yield Pin(
+            name=canonicalize_name(found["name"]),
+            version=found["version"],
+            via=tuple(str(canonicalize_name(one)) for one in parents if one and " " not in one),
+        )
+
+
+def _platform(target: Target) -> str:
+    major, minor = target.glibc
+    known = max((one for one in _KNOWN_GLIBC if one <= minor), default=_KNOWN_GLIBC[0])
+    return f"{target.machine}-manylinux_{major}_{known}"
+
+
+def _settings(config: IndexConfig) -> str:
+    # Index servers seldom say how long a page is good for; without that uv asks for every page
+    # at every run. Ten minutes; before anything is called wrong, it is asked for afresh.
+    lines = [
+        "[[index]]",
+        f'name = "{_INDEX}"',
+        f"url = {json.dumps(config.url)}",
+        "default = true",
+        'cache-control = { api = "max-age=600" }',
+    ]
+    if config.trusted:
+        host = json.dumps(urlsplit(config.url).netloc)
+        lines.insert(0, f"allow-insecure-host = [{host}]")
+    return "\n".join(lines) + "\n"
+
+
+def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:
+    """What uv may see: no setting of the user's, and the credentials, which no argv ever holds."""
+    seen = {name: environment[name] for name in _KEPT if name in environment}
+    for scheme, proxy in config.proxies.items():
+        seen[f"{scheme.upper()}_PROXY"] = proxy
+    if config.no_proxy:
+        seen["NO_PROXY"] = config.no_proxy
+    if config.ca_bundle:
+        seen["SSL_CERT_FILE"] = config.ca_bundle
+    if config.username:
+        seen[f"UV_INDEX_{_INDEX.upper()}_USERNAME"] = config.username
+        seen[f"UV_INDEX_{_INDEX.upper()}_PASSWORD"] = config.password
+    return seen
+
+
+@contextmanager
+def _cache(wanted: Path | None) -> Iterator[Path]:
+    """*wanted* if it can be written to, as a home need not be; else a folder that goes away."""
+    if wanted is not None:
+        try:
+            wanted.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=wanted):
+                pass
+        except OSError:
+            wanted = None
+    if wanted is not None:
+        yield wanted
+        return
+    with tempfile.TemporaryDirectory(prefix="kernelspec-cache-") as folder:
+        yield Path(folder)
