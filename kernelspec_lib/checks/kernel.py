@@ -41,7 +41,7 @@ def examine(place: Place, document: Document) -> Examined:
 def _beside(place: Place) -> Iterator[Finding]:
     path = place.folder / projects.DOCKERFILE
     text = None
-    if path.exists():
+    if path.is_file():
         text = projects.read_bytes(str(path), _MAX_DOCKERFILE).decode("utf-8", errors="replace")
     yield from dockerfile.check(text, str(path))
 

@@ -213,6 +213,17 @@ def test_the_quick_yes_or_no_agrees_with_jsonschema(value: dict[str, Any]) -> No
     ).is_valid(value)
 
 
+@settings(max_examples=300)
+@given(st.dictionaries(KEYS, ANY, max_size=6) | ANY)
+def test_any_value_gives_findings_that_stand_on_what_they_name(value: object) -> None:
+    source = document.read(json.dumps(value, indent=1).encode())
+    for finding in schema.check(source, "requirements.json"):
+        places = [source.span_of(finding.pointer), source.span_of_key(finding.pointer)]
+        if finding.code == "KS101":
+            places = [source.span_of_opening(finding.pointer)]
+        assert finding.code in ("KS005", "KS006") or finding.span in places
+
+
 def test_the_schemas_are_schemas() -> None:
     for name in ("requirements", "policy"):
         Draft202012Validator.check_schema(data.schema(name))
