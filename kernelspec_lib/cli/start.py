@@ -90,7 +90,7 @@ def try_command(
         )
         with bench as place:
             report = trial.run(place, project, lock, notebooks, timeout, progress.step)
-    _print(report)
+    _print(report, "in a container of its image" if docker else "in an environment of its own")
     return 0 if report.passed else 1
 
 
@@ -154,7 +154,7 @@ class _Row:
     hint: str
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, where: str) -> None:
     rows = [*map(_row_of_lib, report.libs), *map(_row_of_notebook, report.notebooks)]
     if sys.stdout.isatty():
         _print_table(rows)
@@ -164,10 +164,9 @@ def _print(report: Report) -> None:
             click.echo(f"{about}: failed: {row.error}" if row.error else f"{about}: ok")
             if row.hint:
                 click.echo(f"  {row.hint}")
-    where = "in its container" if report.in_container else "in an environment of its own"
     click.echo(
-        f"the kernel answered: Python {report.python} on {report.platform}, {where} "
-        f"({report.executable})"
+        f"the kernel answered: Python {report.python} ({report.executable}) on {report.platform}, "
+        f"{where}"
     )
 
 

@@ -35,8 +35,9 @@ def make(
     own = {name: value for name, value in environment.items() if name not in _LEADING_ASTRAY}
     own.update(_index(index), UV_NO_CONFIG="1", UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1")
     tool = uv.find_uv_bin()
+    told(f"making an environment with Python {python_version}")
     made = command.follow(
-        (tool, "venv", "--no-project", f"--python={python_version}", str(folder)),
+        (tool, "venv", "--quiet", "--no-project", f"--python={python_version}", str(folder)),
         own,
         _TIMEOUT,
         told,
@@ -51,7 +52,8 @@ def make(
             )
         raise _failed("making an environment", made)
     python = folder / "bin" / "python"
-    words = ("pip", "install", "--no-deps", "--require-hashes", f"--python={python}")
+    told("installing the lock")
+    words = ("pip", "install", "--quiet", "--no-deps", "--require-hashes", f"--python={python}")
     done = command.follow((tool, *words, f"--requirements={lock}"), own, _TIMEOUT, told)
     if done.returncode != 0:
         raise _failed("installing the lock", done)

@@ -10,7 +10,6 @@ import importlib
 import importlib.metadata
 import inspect
 import json
-import os
 import platform
 import sys
 import traceback
@@ -89,12 +88,11 @@ def _last_line(error: BaseException) -> str:
 
 
 def whereabouts() -> dict[str, Any]:
-    """Where this code runs."""
+    """Where this code runs, as it sees it itself."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "executable": sys.executable,
-        "container": os.path.exists("/.dockerenv"),  # noqa: PTH110 - read by old Pythons, too
     }
 
 

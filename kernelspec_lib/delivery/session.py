@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,11 @@ from kernelspec_lib.errors import KernelFailed
 _POLL = 0.5
 """Seconds between two looks at whether the kernel is still there."""
 _MAX_LOG = 10
+_BANNER = re.compile(
+    r"Kernel is running over TCP|^NOTE: When using|^To exit, you will|^\"quit\" from a client"
+    r"|^To read more about this|^To connect another client|^\s*--existing "
+)
+"""What ipykernel writes at every start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,8 @@ def started(place: Place) -> Iterator[KernelManager]:
         kernel_name=place.kernel_name,
         kernel_spec_manager=specs,
         connection_file=str(place.connection_file),
+        # Ports of a cache would be written later, into a file that is this process's again.
+        cache_ports=False,
     )
     try:
         manager.write_connection_file()
@@ -124,7 +132,8 @@ def failed(place: Place, reason: str) -> KernelFailed:
     lines: list[str] = []
     with suppress(OSError):
         text = place.log.read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in text.splitlines() if line.strip()][-_MAX_LOG:]
+        said = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in said if not _BANNER.search(line)][-_MAX_LOG:]
     return KernelFailed(place.kernel_name, reason, lines)
 
 

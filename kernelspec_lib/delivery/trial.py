@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +65,6 @@ class Report:
     python: str
     platform: str
     executable: str
-    in_container: bool
 
     @property
     def passed(self) -> bool:
@@ -104,7 +104,6 @@ def run(
         python=where["python"],
         platform=where["platform"],
         executable=where["executable"],
-        in_container=where["container"],
     )
 
 
@@ -115,7 +114,8 @@ def _probing(place: Place, timeout: float) -> Iterator[Callable[[str, float], di
 
         def ask(call: str, timeout: float) -> dict[str, Any]:
             done = session.execute(manager, client, place, f"tell({call})", timeout)
-            for line in reversed(done.stdout.splitlines()):
+            # Not splitlines: a record separator ends a line, too.
+            for line in reversed(done.stdout.split("\n")):
                 if line.startswith(probe.MARK):
                     found: dict[str, Any] = json.loads(line.removeprefix(probe.MARK))
                     return found
@@ -218,6 +218,9 @@ def _run_cells(
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)
             done += cell.cell_type == "code"
+    except KeyboardInterrupt:
+        _give_up()
+        raise
     except CellExecutionError as error:
         return done, f"{error.ename}: {error.evalue}".strip()
     except CellTimeoutError:
@@ -230,3 +233,14 @@ def _run_cells(
         if client.kc is not None:
             client.kc.stop_channels()
     return done, None
+
+
+def _give_up() -> None:
+    """End what nbclient has left half done, or asyncio complains of it once the kernel is gone."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
