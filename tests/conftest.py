@@ -20,6 +20,12 @@ def package_index() -> Iterator[indexes.Server]:
 
 
 @pytest.fixture(scope="session")
+def case_index_url(package_index: indexes.Server) -> str:
+    """What the cases of KS3xx run against."""
+    return package_index.url
+
+
+@pytest.fixture(scope="session")
 def wheelhouse_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[indexes.Server]:
     """Real wheels of ipykernel and all it needs for Python 3.11, and the catalogue, on pypiserver.
 

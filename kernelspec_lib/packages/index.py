@@ -17,7 +17,7 @@ from kernelspec_lib.packages.transport import CONNECTIONS, Patience, Reply, Tran
 
 __all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of"]
 
-_MAX_FILE = 2 * 1024**3
+_MAX_FILE = 512 * 1024**2
 _WELL_KNOWN = "pip"
 _LOGIN = "is this the URL of the index, and does it want a login?"
 

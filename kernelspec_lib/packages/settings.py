@@ -100,9 +100,9 @@ def _default(environment: Mapping[str, str]) -> str:
     try:
         from pip._internal.models.index import PyPI
     except ImportError:
-        from kernelspec_lib.packages import uv
+        from kernelspec_lib.packages import binaries
 
-        url = uv.default_index(environment)
+        url = binaries.default_index(environment)
     else:
         url = str(PyPI.simple_url)
     if not url:

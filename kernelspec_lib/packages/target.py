@@ -20,7 +20,7 @@ _DEBIAN_GLIBC = {
     "bookworm": (2, 36),
     "trixie": (2, 41),
 }
-_OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?python:(?P<tag>[^@]+)")
+_OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?python:(?P<tag>[^@/]+)")
 _NEWEST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 19, 11: 14, 12: 12, 13: 9, 14: 0}
 """By minor version, the newest patch known when this was written: images follow it closely."""
 
@@ -73,19 +73,21 @@ def of(project: KernelProject) -> Target:
     """The target of *project*: its Python, and the C library of its base image."""
     version = project.python_version
     minor = int(version.partition(".")[2])
+    official = _OFFICIAL.match(project.base_image)
+    tag = official["tag"] if official else ""
+    named = re.match(rf"{re.escape(version)}\.\d+(?![\d.a-z])", tag)
     return Target(
         python_version=version,
-        python_full_version=f"{version}.{_NEWEST_PATCH.get(minor, 0)}",
-        glibc=_glibc(project.base_image),
+        python_full_version=named[0] if named else f"{version}.{_NEWEST_PATCH.get(minor, 0)}",
+        glibc=_glibc(tag),
     )
 
 
-def _glibc(base_image: str) -> tuple[int, int]:
-    """Source: which Debian the official images stood on in November 2026."""
-    official = _OFFICIAL.fullmatch(base_image)
-    if official is None:
-        return SAFE_GLIBC
-    tag = official["tag"]
+def _glibc(tag: str) -> tuple[int, int]:
+    """That of an official image with *tag*; the safe one where it says nothing.
+
+    Source: which Debian the official images stood on in November 2026.
+    """
     for name, glibc in _DEBIAN_GLIBC.items():
         if tag.endswith(f"-{name}"):
             return glibc

@@ -23,8 +23,6 @@ from requests.utils import should_bypass_proxies
 from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages.settings import IndexConfig
 
-MAX_BYTES = 64 * 1024 * 1024
-"""Of one page, unpacked. The longest real ones have 20 MB."""
 _PIECE = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -39,7 +37,7 @@ ACCEPT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait for an index, in seconds, and how."""
+    """How much an index may ask of us: times in seconds, sizes in bytes."""
 
     connect: float = 10
     read: float = 20
@@ -50,6 +48,8 @@ class Patience:
     """Before the second try; twice as long before each further one."""
     longest_pause: float = 20
     """Where the index asks for more, it is not waited for."""
+    largest: int = 64 * 1024 * 1024
+    """Of one page, unpacked. The longest real ones have 20 MB."""
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
 
@@ -91,12 +91,14 @@ class Transport:
         """Ends the session."""
         self._session.close()
 
-    def get(self, url: str, limit: int = MAX_BYTES, *, whole: bool = True) -> Reply:
+    def get(self, url: str, limit: int | None = None, *, whole: bool = True) -> Reply:
         """What stands at *url*. Raises IndexUnreachable.
 
-        Not whole: the first *limit* bytes will do, and a longer text is no failure.
+        limit: in bytes; None: that of a page. Not whole: the first *limit* bytes will do, and a
+        longer text is no failure.
         """
         patience = self.patience
+        limit = limit or patience.largest
         for number in range(1, patience.tries + 1):
             try:
                 return self._follow(url, limit, whole)

@@ -7,9 +7,7 @@ It builds nothing: code of a package never runs here.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernelspec_lib.errors import ToolMissing
+from kernelspec_lib.packages import binaries
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.target import Target
 
@@ -32,7 +30,6 @@ _INDEX = "site"
 _KNOWN_GLIBC = (17, 28, *range(31, 41))
 """The minor versions of manylinux_2_N that uv knows as platforms."""
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?:\s+# via (?P<via>.*))?$", re.M)
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,31 +57,6 @@ class Refused:
     text: str
 
 
-def find(environment: Mapping[str, str]) -> str:
-    """The path of uv. Raises ToolMissing."""
-    try:
-        import uv
-
-        return uv.find_uv_bin()
-    except (ImportError, FileNotFoundError):
-        found = shutil.which("uv", path=environment.get("PATH", os.defpath))
-    if found is None:
-        raise ToolMissing("uv", "check what the libs depend on", "install it with: pip install uv")
-    return found
-
-
-def default_index(environment: Mapping[str, str]) -> str:
-    """The URL that uv asks when nobody names an index; empty where it does not tell."""
-    command = [find(environment), "pip", "compile", "-", "--no-config", "--offline", "--no-header"]
-    command += ["--emit-index-url", "--no-python-downloads", "--python", sys.executable]
-    kept = {name: environment[name] for name in _KEPT if name in environment}
-    done = subprocess.run(
-        command, input="", capture_output=True, text=True, env=kept, timeout=60, check=False
-    )
-    told = re.search(r"^--index-url (\S+)$", done.stdout, re.M)
-    return told[1] if told else ""
-
-
 def compile_pins(
     requirements: Sequence[Requirement],
     config: IndexConfig,
@@ -98,20 +70,16 @@ def compile_pins(
 
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
     """
-    binary = find(environment)
+    binary = binaries.find(environment)
     with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
         asked, settings = Path(folder, "libs.in"), Path(folder, "uv.toml")
         asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
         settings.write_text(_settings(config), encoding="utf-8")
-        command = [binary, "pip", "compile", str(asked), "--config-file", str(settings)]
-        command += ["--python-version", target.python_full_version]
-        command += ["--python-platform", _platform(target), "--only-binary", ":all:"]
-        command += ["--python", sys.executable, "--no-python-downloads", "--cache-dir", str(kept)]
-        command += ["--no-header", "--annotation-style", "line", "--color", "never"]
-        command += ["--no-progress", *(["--refresh"] if fresh else [])]
+        options = [str(asked), "--config-file", str(settings), "--cache-dir", str(kept)]
+        options += ["--refresh"] if fresh else []
         try:
             done = subprocess.run(
-                command,
+                [binary, "pip", "compile", *options, *_options(target)],
                 cwd=folder,
                 env=_environment(config, environment),
                 stdin=subprocess.DEVNULL,
@@ -127,6 +95,14 @@ def compile_pins(
     if done.returncode != 0:
         return Refused(text=done.stderr)
     return Compiled(pins=tuple(_pins(done.stdout)), remarks=done.stderr)
+
+
+def _options(target: Target) -> list[str]:
+    aimed = ["--python-version", target.python_full_version, "--python-platform", _platform(target)]
+    # The interpreter that runs is named so that uv looks for no other; it decides nothing.
+    still = ["--only-binary", ":all:", "--python", sys.executable, "--no-python-downloads"]
+    plain = ["--no-header", "--annotation-style", "line", "--color", "never", "--no-progress"]
+    return [*aimed, *still, *plain]
 
 
 def _pins(text: str) -> Iterator[Pin]:
@@ -163,7 +139,7 @@ def _settings(config: IndexConfig) -> str:
 
 def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:
     """What uv may see: no setting of the user's, and the credentials, which no argv ever holds."""
-    seen = {name: environment[name] for name in _KEPT if name in environment}
+    seen = binaries.bare(environment)
     for scheme, proxy in config.proxies.items():
         seen[f"{scheme.upper()}_PROXY"] = proxy
     if config.no_proxy:
