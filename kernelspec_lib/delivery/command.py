@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 MAX_LINES = 2000
@@ -94,6 +95,8 @@ def follow(
         timer.cancel()
         _end(process)
         timer.join()
+        if process.stdout is not None:
+            process.stdout.close()
     return Followed(returncode=process.returncode, lines=tuple(lines), timed_out=late.is_set())
 
 
@@ -103,14 +106,11 @@ def _end_late(process: subprocess.Popen[str], late: threading.Event) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End *process* and its group: asked first, then killed."""
+    """End what is left of *process* and its group: asked first, then killed."""
     for deed in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
         try:
             os.killpg(process.pid, deed)
+        except ProcessLookupError:
+            return
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-    if process.stdout is not None and not process.stdout.closed:
-        process.stdout.close()

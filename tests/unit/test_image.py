@@ -1,0 +1,211 @@
+"""How an image is built: the plan, its words, and why a build failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernelspec_lib import document
+from kernelspec_lib import project as projects
+from kernelspec_lib.delivery import image, trouble
+from kernelspec_lib.delivery.engine import Engine
+from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.packages.settings import IndexConfig
+
+INDEX = IndexConfig(url="https://index.example/simple", origin="a test")
+LOCK = b"# a lock\n"
+
+
+def a_plan(folder: Path, index: IndexConfig = INDEX, **keys: Any) -> image.Plan:
+    value = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel"], **keys}
+    (folder / "requirements.lock").write_bytes(LOCK)
+    place = projects.Place(requirements="requirements.json", folder=folder, whole=True)
+    project = projects.from_document(place, document.read(json.dumps(value).encode()))
+    return image.plan(project, "ada_churn:latest", "ada", index, {"CI_COMMIT_SHA": "c0ffee"})
+
+
+def test_the_plan_says_what_the_dockerfile_asks(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, system_packages=["libgomp1", "libgl1"])
+    assert plan.arguments == {
+        "BASE_IMAGE": "python:3.11-slim",
+        "SYSTEM_PACKAGES": "libgomp1 libgl1",
+    }
+    assert plan.folder == tmp_path
+    assert plan.proxies == {}
+    assert plan.network is None
+
+
+def test_the_labels_say_whose_and_from_which_lock(tmp_path: Path) -> None:
+    assert a_plan(tmp_path, display_name="Churn").labels == {
+        "kernelspec.owner": "ada",
+        "kernelspec.kernel": "churn",
+        "kernelspec.lock": f"sha256:{hashlib.sha256(LOCK).hexdigest()}",
+        "org.opencontainers.image.title": "churn",
+        "org.opencontainers.image.description": "Churn",
+        "org.opencontainers.image.version": "latest",
+        "org.opencontainers.image.base.name": "python:3.11-slim",
+        "org.opencontainers.image.revision": "c0ffee",
+    }
+
+
+def test_the_words_of_docker(tmp_path: Path) -> None:
+    plan = dataclasses.replace(
+        a_plan(tmp_path),
+        labels={"a": "b c"},
+        network="host",
+        proxies={"http_proxy": "http://u:p@x"},
+    )
+    assert image.argv(plan, {"pip_conf": Path("/tmp/a,b/pip_conf")}) == (
+        "build",
+        "--progress=plain",
+        "--tag=ada_churn:latest",
+        "--build-arg=BASE_IMAGE=python:3.11-slim",
+        "--build-arg=SYSTEM_PACKAGES=",
+        "--build-arg=http_proxy",
+        "--label=a=b c",
+        '--secret=id=pip_conf,"src=/tmp/a,b/pip_conf"',
+        "--network=host",
+        str(tmp_path),
+    )
+
+
+def test_the_index_and_its_password_are_a_secret(tmp_path: Path) -> None:
+    index = dataclasses.replace(INDEX, username="ada", password="p@ss/word")
+    plan = a_plan(tmp_path, index)
+    assert plan.secrets == {
+        "pip_conf": b"[global]\nindex-url = https://ada:p%40ss%2Fword@index.example/simple\n"
+    }
+    assert "p@ss" not in repr(image.argv(plan, {"pip_conf": tmp_path}))
+
+
+def test_an_index_without_tls_is_trusted_by_its_port() -> None:
+    index = dataclasses.replace(INDEX, url="http://127.0.0.1:8081/simple")
+    assert image.pip_conf(index).endswith("trusted-host = 127.0.0.1:8081\n")
+
+
+def test_an_index_that_pip_was_told_to_trust_is_trusted() -> None:
+    index = dataclasses.replace(INDEX, trusted=True)
+    assert image.pip_conf(index).endswith("trusted-host = index.example\n")
+
+
+def test_the_sites_certificates_are_a_secret(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(b"certificates")
+    plan = a_plan(tmp_path, dataclasses.replace(INDEX, ca_bundle=str(bundle)))
+    assert plan.secrets["ca_bundle"] == b"certificates"
+
+
+def test_certificates_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileUnusable, match=r"nowhere\.pem"):
+        a_plan(tmp_path, dataclasses.replace(INDEX, ca_bundle="/nowhere.pem"))
+
+
+def test_proxies_come_in_both_spellings(tmp_path: Path) -> None:
+    index = dataclasses.replace(INDEX, proxies={"https": "http://p:1"}, no_proxy="localhost")
+    assert a_plan(tmp_path, index).proxies == {
+        "https_proxy": "http://p:1",
+        "HTTPS_PROXY": "http://p:1",
+        "no_proxy": "localhost",
+        "NO_PROXY": "localhost",
+    }
+
+
+def an_engine(folder: Path, script: str) -> Engine:
+    """A client that keeps what it was told, and runs *script*."""
+    client = folder / "docker"
+    kept = f'echo "$*" >> {folder}/words'
+    client.write_text(f"#!/bin/sh\n{kept}\n{script}\n")
+    client.chmod(0o755)
+    return Engine(
+        client=str(client),
+        version="20.10",
+        server="20.10",
+        environment={"PATH": os.environ["PATH"], "TMPDIR": str(folder)},
+    )
+
+
+def test_an_image_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path)
+    docker = an_engine(tmp_path, 'echo \'{"kernelspec.owner": "grace"}\'')
+    with pytest.raises(UsageError, match="belongs to grace, and ada cannot replace it"):
+        image.build(docker, plan, print)
+    assert "build" not in (tmp_path / "words").read_text()
+
+
+_LOOKS = """
+case "$1" in image) echo null; exit 0;; esac
+for word; do case "$word" in
+    --secret=id=pip_conf,*) path=${word#*src=}; path=${path%\\"};;
+esac; done
+stat -c '%a' "$path"; cat "$path"; echo "$path"; echo "$http_proxy"
+"""
+
+
+def test_a_secret_is_a_file_of_this_user_alone_and_gone_afterwards(tmp_path: Path) -> None:
+    heard: list[str] = []
+    index = dataclasses.replace(INDEX, proxies={"http": "http://p:1"})
+    image.build(an_engine(tmp_path, _LOOKS), a_plan(tmp_path, index), heard.append)
+    mode, _, url, path, proxy = heard
+    assert mode == "600"
+    assert url == "index-url = https://index.example/simple"
+    assert proxy == "http://p:1"
+    assert not Path(path).exists()
+    assert not Path(path).parent.exists()
+
+
+def test_a_build_that_fails_leaves_no_secret(tmp_path: Path) -> None:
+    heard: list[str] = []
+    docker = an_engine(tmp_path, _LOOKS + "exit 1")
+    with pytest.raises(trouble.BuildFailed):
+        image.build(docker, a_plan(tmp_path), heard.append)
+    assert not Path(heard[-2]).exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy", "exit_code"),
+    [
+        ("write /x: no space left on device", "docker builder prune", 3),
+        ("E: Unable to locate package libnosuch", "system_packages", 1),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+            "kernelspec resolve",
+            1,
+        ),
+        ("ERROR: pull access denied for nosuch, repository does not exist", "base_image", 1),
+        ("Temporary failure resolving 'deb.example'", "the network", 3),
+        ("ERROR: No matching distribution found for alpha==1.0", "kernelspec resolve", 3),
+        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file", "build-essential", 1),
+        ("SSLError: certificate verify failed: unable to get local issuer", "CA_BUNDLE", 3),
+        ("dockerfile parse error line 3: unknown instruction: RUNN", "Dockerfile", 1),
+        ("executor failed running [/bin/sh -c false]: exit code: 1", "Dockerfile", 1),
+        ("something nobody has seen", "", 3),
+    ],
+)
+def test_why_a_build_failed(said: str, remedy: str, exit_code: int) -> None:
+    lines = ["#1 [internal] load", f"#8 1.234 {said}", "------", "#9 DONE 0.0s"]
+    failed = trouble.build_failed(1, lines)
+    assert said in failed.output
+    assert remedy in failed.remedy
+    assert failed.exit_code == exit_code
+
+
+def test_what_broke_first_is_the_cause() -> None:
+    lines = [
+        "#8 1.0 W: Failed to fetch http://deb.example: Connection refused",
+        "#8 1.1 E: Unable to locate package libgomp1",
+        "executor failed running [/bin/sh -c apt-get]: exit code: 100",
+    ]
+    assert trouble.build_failed(1, lines).exit_code == 3
+
+
+def test_only_the_lines_that_matter_are_told() -> None:
+    noise = [f"#8 0.{number} Downloading wheel {number}" for number in range(500)]
+    errors = [f"#8 1.{number} ERROR: {number}" for number in range(50)]
+    failed = trouble.build_failed(1, [*noise, *errors])
+    assert failed.output == tuple(f"ERROR: {number}" for number in range(42, 50))
