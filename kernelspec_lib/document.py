@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from kernelspec_lib import jsontext
+from kernelspec_lib import jsonscan, jsontext
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
@@ -64,7 +64,7 @@ class Document:
     """None where the text could not be read to its end; `readable` tells this from a null."""
     readable: bool
     faults: tuple[Fault, ...]
-    _root: jsontext.Node | None = None
+    _root: jsonscan.Node | None = None
     _lines: Sequence[int] = field(default=(0,), repr=False)
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class Document:
         except KeyError:
             return False
 
-    def _node(self, pointer: str) -> jsontext.Node:
+    def _node(self, pointer: str) -> jsonscan.Node:
         node = self._root
         for token in unescaped(pointer):
             children = node.children if node else None
@@ -145,12 +145,12 @@ def read(raw: bytes) -> Document:
         return _unread("KS008", "the file is too large", f"{limit}; take out what is not needed")
     if raw.startswith(_WIDE_BOMS) or b"\0" in raw[:64]:
         return _unread("KS001", "the file is not UTF-8 text", "save it with the encoding UTF-8")
-    faults: list[jsontext.Flaw] = []
+    faults: list[jsonscan.Flaw] = []
     if raw.startswith(codecs.BOM_UTF8):
         raw = raw[len(codecs.BOM_UTF8) :]
         hint = "save the file as UTF-8 without BOM"
         faults.append(
-            jsontext.Flaw("KS002", "the file begins with a byte order mark", hint, (), 0, 0)
+            jsonscan.Flaw("KS002", "the file begins with a byte order mark", hint, (), 0, 0)
         )
     text = _decoded(raw, faults)
     result = jsontext.parse(text, damaged=bool(faults) and faults[-1].code == "KS001")
@@ -165,14 +165,14 @@ def read(raw: bytes) -> Document:
     )
 
 
-def _decoded(raw: bytes, faults: list[jsontext.Flaw]) -> str:
+def _decoded(raw: bytes, faults: list[jsonscan.Flaw]) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         place = len(raw[: error.start].decode("utf-8"))
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
         hint = "save the file with the encoding UTF-8"
-        faults.append(jsontext.Flaw("KS001", message, hint, (), place, place + 1))
+        faults.append(jsonscan.Flaw("KS001", message, hint, (), place, place + 1))
         return raw.decode("utf-8", errors="replace")
 
 
@@ -192,7 +192,7 @@ def _span(lines: Sequence[int], start: int, end: int) -> Span:
     return Span(line=line, column=column, end_line=end_line, end_column=end_column)
 
 
-def _fault(lines: Sequence[int], flaw: jsontext.Flaw) -> Fault:
+def _fault(lines: Sequence[int], flaw: jsonscan.Flaw) -> Fault:
     return Fault(
         code=flaw.code,
         message=flaw.message,

@@ -46,7 +46,9 @@ class _Resolving:
 @common.policy_option
 @report_options
 def validate_command(paths: tuple[str, ...], policy_path: str | None, reporting: Reporting) -> int:
-    """Judge kernels without the network: schema, policy, Dockerfile.
+    """Judge kernels without the network.
+
+    Schema, policy and Dockerfile; every error in one run.
 
     PATH is a kernel's folder or a requirements.json; by default the folder you stand in.
     """
@@ -67,7 +69,10 @@ def resolve_command(
     policy_path: str | None,
     reporting: Reporting,
 ) -> int:
-    """Check the pins against the package index, for the image's Python; write requirements.lock."""
+    """Check the pins, and write requirements.lock.
+
+    The package index is asked what it offers the image's Python, and what fits together.
+    """
     policy = common.policy_in_force(policy_path)
     wanted = _Resolving(policy=policy, index_url=index_url, output=output)
     return _judge(paths, reporting, whole=False, resolving=wanted)
@@ -86,7 +91,7 @@ def lint_command(
     policy_path: str | None,
     reporting: Reporting,
 ) -> int:
-    """Validate and resolve: the lint stage of a pipeline."""
+    """Validate and resolve: a pipeline's lint stage."""
     policy = common.policy_in_force(policy_path)
     wanted = _Resolving(policy=policy, index_url=index_url, output=output)
     return _judge(paths, reporting, whole=True, resolving=wanted)

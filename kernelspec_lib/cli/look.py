@@ -33,8 +33,9 @@ FIELDS: Mapping[str, Callable[[KernelProject], object]] = {
 @click.argument("path")
 @click.argument("field")
 def get_command(path: str, field: str) -> int:
-    """Print one value for a shell: the bare value, a list with a line for each entry.
+    """Print one value for a shell.
 
+    The bare value, a list with a line for each entry, and nothing else.
     FIELD is a key of requirements.json; where the file leaves it out, its default is printed.
     """
     if field not in FIELDS:
