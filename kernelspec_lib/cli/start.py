@@ -75,6 +75,7 @@ def try_command(
     from kernelspec_lib.delivery import trial
 
     project, lock = running.locked_project(path)
+    read = [trial.read_notebook(notebook) for notebook in notebooks]
     policy = common.policy_in_force(policy_path)
     owner = running.owner(login, None)
     with (
@@ -89,7 +90,7 @@ def try_command(
             else _environment(project, policy, owner.login, index_url, Path(folder), progress.step)
         )
         with bench as place:
-            report = trial.run(place, project, lock, notebooks, timeout, progress.step)
+            report = trial.run(place, project, lock, read, timeout, progress.step)
     _print(report, "in a container of its image" if docker else "in an environment of its own")
     return 0 if report.passed else 1
 

@@ -73,20 +73,28 @@ class Report:
         return not any(errors)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notebook:
+    """A notebook that was read."""
+
+    path: str
+    content: Any
+    """nbformat's own value, version 4."""
+
+
 def run(
     place: Place,
     project: KernelProject,
     lock: Lock,
-    notebooks: Sequence[str],
+    notebooks: Sequence[Notebook],
     timeout: float,
     told: Callable[[str], None],
 ) -> Report:
     """Start the kernel at *place*, import all libs of *project*, run *notebooks* in fresh kernels.
 
     timeout: seconds for the start, for one library, for one cell. told: hears what is done next.
-    Raises KernelFailed where the kernel does not start, UsageError for what is no notebook.
+    Raises KernelFailed where the kernel does not start.
     """
-    read = [(path, _notebook(path)) for path in notebooks]
     told(f"starting the kernel {project.kernel_name}")
     with _probing(place, timeout) as ask:
         where = ask("whereabouts()", timeout)
@@ -97,7 +105,7 @@ def run(
         _lib_result(name, locked[name], found)
         for name, found in _tried(place, wanted, timeout, told)
     )
-    ran = tuple(_run_notebook(place, path, notebook, timeout, told) for path, notebook in read)
+    ran = tuple(_run_notebook(place, notebook, timeout, told) for notebook in notebooks)
     return Report(
         libs=libs,
         notebooks=ran,
@@ -177,27 +185,30 @@ def _hint(error: str) -> str:
     return f"the Debian package {package} is missing: add it to system_packages"
 
 
-def _notebook(path: str) -> Any:
+def read_notebook(path: str) -> Notebook:
+    """The notebook at *path*. Raises UsageError where there is none."""
     import nbformat
 
+    named = path if path.isprintable() else shown(path)
     try:
-        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        content = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except FileNotFoundError:
-        raise UsageError(f"{shown(path)} does not exist") from None
+        raise UsageError(f"the notebook {named} does not exist") from None
     except OSError as error:
-        raise UsageError(f"{shown(path)} cannot be read: {error.strerror}") from error
+        raise UsageError(f"the notebook {named} cannot be read: {error.strerror}") from error
     except Exception as error:
         # nbformat lets through whatever its readers raise.
-        raise UsageError(f"{shown(path)} is not a notebook: {error}") from error
+        raise UsageError(f"{named} is not a notebook: {type(error).__name__}") from error
+    return Notebook(path=path, content=content)
 
 
 def _run_notebook(
-    place: Place, path: str, notebook: Any, timeout: float, told: Callable[[str], None]
+    place: Place, notebook: Notebook, timeout: float, told: Callable[[str], None]
 ) -> NotebookResult:
-    told(f"running {path}")
+    told(f"running {notebook.path}")
     with session.started(place) as manager:
-        cells, error = _run_cells(manager, place, notebook, timeout)
-    return NotebookResult(path=path, cells=cells, error=error)
+        cells, error = _run_cells(manager, place, notebook.content, timeout)
+    return NotebookResult(path=notebook.path, cells=cells, error=error)
 
 
 def _run_cells(

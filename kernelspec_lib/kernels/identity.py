@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from kernelspec_lib.errors import UsageError
-from kernelspec_lib.jsontext import shown
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
+from kernelspec_lib.wording import shown
 
 MAX_LOGIN = 100
 

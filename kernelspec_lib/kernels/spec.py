@@ -15,11 +15,11 @@ from typing import Any
 
 from kernelspec_lib import __version__, data, project
 from kernelspec_lib.errors import FileUnusable, UsageError
-from kernelspec_lib.jsontext import shown
 from kernelspec_lib.kernels.container import Container, docker_run
 from kernelspec_lib.kernels.identity import Owner, image_reference
 from kernelspec_lib.policy import Mount, Policy
 from kernelspec_lib.project import KernelProject, Resources
+from kernelspec_lib.wording import shown
 
 KERNEL_JSON = "kernel.json"
 LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,19 @@ def none_left(engine: Engine) -> bool:
     return True
 
 
-@pytest.fixture(scope="module")
-def running(
-    churn: Kernel, engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    kernels = tmp_path_factory.mktemp("kernels")
-    user = f"--user={UID}:{UID}"
-    emitted = churn.kernelspec("emit", str(churn.folder), user, f"--output={kernels / 'churn'}")
+@contextmanager
+def started(kernel: Kernel, folder: Path, *words: str) -> Iterator[Running]:
+    """*kernel*, emitted with *words* into a folder below *folder*, and started by Jupyter."""
+    kernels, runtime = folder / "kernels", folder / "runtime, with a comma"
+    runtime.mkdir()
+    emitted = kernel.kernelspec("emit", str(kernel.folder), f"--output={kernels / 'churn'}", *words)
     assert emitted.returncode == 0, emitted.stderr
-    os.chown(churn.work, UID, UID)
-    # The port cache writes the connection file anew, as the user of this process.
+    os.chown(kernel.work, UID, UID)
     manager = KernelManager(
         kernel_name="churn",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
-        connection_file=str(tmp_path_factory.mktemp("runtime, with a comma") / "kernel.json"),
+        connection_file=str(runtime / "kernel.json"),
+        # The port cache writes the connection file anew, as the user of this process.
         cache_ports=False,
     )
     manager.write_connection_file()
@@ -115,11 +115,17 @@ def running(
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)
-        yield Running(manager=manager, client=client, kernel=churn)
+        yield Running(manager=manager, client=client, kernel=kernel)
     finally:
         client.stop_channels()
         if manager.has_kernel:
             manager.shutdown_kernel()
+
+
+@pytest.fixture(scope="module")
+def running(churn: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with started(churn, tmp_path_factory.mktemp("line"), f"--user={UID}:{UID}") as one:
+        yield one
 
 
 def inspected(engine: Engine) -> dict[str, Any]:
@@ -194,3 +200,26 @@ def test_a_shut_down_kernel_leaves_nothing_behind(running: Running, engine: Engi
     running.manager.shutdown_kernel()
     assert none_left(engine)
     assert not connection_file.exists()
+
+
+def test_an_owner_without_numbers_runs_as_root_that_can_read_the_connection_file(
+    churn: Kernel, engine: Engine, tmp_path: Path
+) -> None:
+    with started(churn, tmp_path, "--login=line.test") as one:
+        stdout, error = one.execute("import os; print(os.getuid())")
+    assert (stdout, error) == ("0\n", "")
+    assert none_left(engine)
+
+
+def test_a_closed_root_leaves_tmp_home_and_the_work_folder(
+    churn: Kernel, engine: Engine, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.json"
+    site = {**json.loads(churn.policy.read_text()), "read_only_root": True}
+    policy.write_text(json.dumps(site))
+    words = (f"--user={UID}:{UID}", f"--policy={policy}")
+    with started(churn, tmp_path, *words) as one:
+        code = "import os; print([os.access(p, os.W_OK) for p in ('/var/tmp', '/tmp', '~', '.')])"
+        stdout, error = one.execute(code.replace("'~'", "os.path.expanduser('~')"))
+    assert (stdout, error) == ("[False, True, True, True]\n", "")
+    assert none_left(engine)
