@@ -13,6 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.packages.target import Target
@@ -88,15 +89,16 @@ def from_json(name: str, text: bytes, url: str) -> Page:
     files = told.get("files") if isinstance(told, dict) else None
     if not isinstance(files, list):
         raise NoPage("it is JSON without a list of files")
-    return _page(name, (one for row in files if (one := _from_row(row, url)) is not None))
+    return _page(name, (one for row in files if (one := _from_row(name, row, url)) is not None))
 
 
-def _from_row(row: Any, base: str) -> File | None:
+def _from_row(name: str, row: Any, base: str) -> File | None:
     if not isinstance(row, dict) or not isinstance(row.get("filename"), str):
         return None
     hashes, yanked = row.get("hashes"), row.get("yanked", False)
     requires, where = row.get("requires-python"), row.get("url")
     return _file(
+        name,
         filename=row["filename"],
         url=urljoin(base, where) if isinstance(where, str) else "",
         requires_python=requires if isinstance(requires, str) else "",
@@ -111,7 +113,7 @@ def from_html(name: str, text: bytes, url: str) -> Page:
     Source: PEP 503, PEP 592. A login page is HTML too: one without a single file must at least
     have the title of an index.
     """
-    reader = _Links(url)
+    reader = _Links(name, url)
     decoded = text.decode("utf-8", errors="replace")
     reader.feed(decoded)
     reader.close()
@@ -122,8 +124,9 @@ def from_html(name: str, text: bytes, url: str) -> Page:
 
 
 class _Links(HTMLParser):
-    def __init__(self, base: str) -> None:
+    def __init__(self, name: str, base: str) -> None:
         super().__init__()
+        self.name = name
         self.base = base
         self.files: list[File] = []
         self.seen = False
@@ -140,6 +143,7 @@ class _Links(HTMLParser):
             parts = urlsplit(address)
             digest = parts.fragment.removeprefix("sha256=")
             found = _file(
+                self.name,
                 filename=unquote(parts.path.rpartition("/")[2]),
                 url=address.partition("#")[0],
                 requires_python=given.get("data-requires-python") or "",
@@ -151,10 +155,10 @@ class _Links(HTMLParser):
 
 
 def _file(
-    *, filename: str, url: str, requires_python: str, yanked: str | None, sha256: object
+    name: str, *, filename: str, url: str, requires_python: str, yanked: str | None, sha256: object
 ) -> File | None:
     """None for what is no wheel and no source distribution, or has a version nobody can order."""
-    stem, tags = _split(filename)
+    stem, tags = _split(name, filename)
     version = _version(stem)
     if version is None:
         return None
@@ -169,7 +173,7 @@ def _file(
     )
 
 
-def _split(filename: str) -> tuple[str, str | None]:
+def _split(name: str, filename: str) -> tuple[str, str | None]:
     """The text of the version, and the tags of a wheel; ("", None) for neither kind of file.
 
     Source: the specification of binary distributions, for name-version(-build)?-tags.whl.
@@ -179,8 +183,20 @@ def _split(filename: str) -> tuple[str, str | None]:
         return (parts[1], "-".join(parts[-3:])) if len(parts) in (5, 6) else ("", None)
     for suffix in _SDIST:
         if filename.endswith(suffix):
-            return filename[: -len(suffix)].rpartition("-")[2], None
+            return _behind(name, filename[: -len(suffix)]), None
     return "", None
+
+
+def _behind(name: str, stem: str) -> str:
+    """The version in the *stem* of a source distribution of *name*.
+
+    Old ones have hyphens in either: functools32-3.2.3-1 is 3.2.3.post1.
+    """
+    parts = stem.split("-")
+    for count in range(1, len(parts)):
+        if canonicalize_name("-".join(parts[:count])) == name:
+            return "-".join(parts[count:])
+    return parts[-1]
 
 
 def _page(name: str, files: Iterator[File] | list[File]) -> Page:

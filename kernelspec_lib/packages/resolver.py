@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -17,7 +18,7 @@ from kernelspec_lib.packages import lock, uv
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock, LockedPackage
-from kernelspec_lib.packages.look import look, recheck
+from kernelspec_lib.packages.look import look, no_wheel, recheck
 from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.problems import (
     Conflict,
@@ -39,6 +40,7 @@ _CHANNEL = re.compile(
 )
 """What uv says where the way to the index is the trouble, and not a pin."""
 _NOT_FOUND = re.compile(r"([A-Za-z0-9._-]+) was not found in the package registry")
+_NO_WHEELS = re.compile(r"([A-Za-z0-9._-]+)(?:([<>=]=?)(\S+))? ha(?:s|ve) no usable wheels")
 _NO_EXTRA = re.compile(r"`([^`=]+)==[^`]*` does not have an extra named `([^`]+)`")
 
 
@@ -82,18 +84,20 @@ def resolve_with(
     """As `resolve`, with an index that is open already."""
     target = targets.of(project)
     seen = look(project.libs, index, target)
-    problems = (*map(partial(_knowing, config), seen.problems), *_unbuilt(seen.problems))
+    problems = tuple(_knowing(config, one) for one in seen.problems)
     if any(map(is_error, problems)):
-        return Unresolved(problems=problems, trouble=seen.trouble)
+        return Unresolved(problems=(*problems, *_unbuilt(problems)), trouble=seen.trouble)
     if seen.trouble is not None:
         raise seen.trouble
-    cache = cache or _cache_of(environment)
-    wanted = [lib.requirement for lib in seen.libs]
-    answer = _compile(wanted, config, target, environment, cache)
+    unbuilt = _unbuilt(problems)
+    compiling = partial(_compile, seen.libs, unbuilt, config, target, environment)
+    answer = compiling(cache or _cache_of(environment))
     if isinstance(answer, uv.Refused):
-        conflict = _conflict(answer, seen.libs, index, config)
-        return Unresolved(problems=(*problems, conflict))
+        refusal = _refusal(answer, seen.libs, index, config, target)
+        return Unresolved(problems=(*problems, *unbuilt, refusal))
     problems += tuple(_unknown_extras(answer.remarks, seen.libs))
+    if unbuilt:
+        return Unresolved(problems=(*problems, *unbuilt))
     return _locked(answer, project, seen.libs, index, target, problems)
 
 
@@ -105,22 +109,34 @@ def _knowing(config: IndexConfig, problem: Problem) -> Problem:
 
 
 def _compile(
-    wanted: Sequence[Requirement],
+    libs: Sequence[Lib],
+    unbuilt: Sequence[NoWheel],
     config: IndexConfig,
     target: Target,
     environment: Mapping[str, str],
     cache: Path | None,
 ) -> uv.Compiled | uv.Refused:
-    answer = uv.compile_pins(wanted, config, target, environment, cache)
-    if isinstance(answer, uv.Refused) and cache is not None:
+    """What uv says of *libs*. Those to be built take part as far as their version is known."""
+    to_build = [one.lib for one in unbuilt if one.lib is not None]
+    sources = [lib.requirement for lib in to_build if _is_exact(lib.requirement)]
+    wanted = [lib.requirement for lib in libs if lib not in to_build] + sources
+    given = (wanted, config, target, environment, cache)
+    answer = uv.compile_pins(*given, sources=sources)
+    if isinstance(answer, uv.Refused) and cache is not None and _NO_SOLUTION in answer.text:
         # What it kept may be older than a release that the direct look has just seen.
-        answer = uv.compile_pins(wanted, config, target, environment, cache, fresh=True)
+        answer = uv.compile_pins(*given, sources=sources, fresh=True)
     return answer
 
 
-def _unbuilt(problems: Sequence[Problem]) -> list[NoWheel]:
+def _is_exact(requirement: Requirement) -> bool:
+    (*_, last) = (None, *requirement.specifier)
+    alone = len(requirement.specifier) == 1 and last is not None
+    return alone and last.operator == "==" and not last.version.endswith(".*")
+
+
+def _unbuilt(problems: Sequence[Problem]) -> tuple[NoWheel, ...]:
     """What needs a build cannot be locked yet: its dependencies are known to its own code only."""
-    return [
+    return tuple(
         NoWheel(
             lib=one.lib,
             name=one.lib.name,
@@ -131,7 +147,7 @@ def _unbuilt(problems: Sequence[Problem]) -> list[NoWheel]:
         )
         for one in problems
         if isinstance(one, SourceOnly)
-    ]
+    )
 
 
 def _cache_of(environment: Mapping[str, str]) -> Path | None:
@@ -143,9 +159,9 @@ def _cache_of(environment: Mapping[str, str]) -> Path | None:
     return Path(usual) / "kernelspec" / "uv" if usual else None
 
 
-def _conflict(
-    refused: uv.Refused, libs: Sequence[Lib], index: Index, config: IndexConfig
-) -> Conflict:
+def _refusal(
+    refused: uv.Refused, libs: Sequence[Lib], index: Index, config: IndexConfig, target: Target
+) -> Conflict | NoWheel:
     """What uv refused, as the user's mistake. Raises IndexUnreachable or CommandFailed if it is
     none: uv calls a package that it was not allowed to see unknown."""
     text = refused.text
@@ -163,8 +179,24 @@ def _conflict(
         reason = f"uv was not given the page of {next(name for name in pages if pages[name])}"
         raise IndexUnreachable(config.shown, reason, "try again, and see proxy and login")
     explanation = _condensed(text)
-    named = [lib for lib in libs if _names(lib.name, explanation)]
-    return Conflict(libs=tuple(named), explanation=explanation)
+    named = tuple(lib for lib in libs if _names(lib.name, explanation))
+    return _unbuilt_below(text, named, index, target) or Conflict(
+        libs=named, explanation=explanation
+    )
+
+
+def _unbuilt_below(
+    text: str, named: tuple[Lib, ...], index: Index, target: Target
+) -> NoWheel | None:
+    """A package that *named* need and that has sources only, if that is what uv stumbled over."""
+    for name, operator, told in _NO_WHEELS.findall(text):
+        page = index.page(str(canonicalize_name(name)))
+        admitted = SpecifierSet(f"{operator}{told}" if operator else "", prereleases=True)
+        for version in sorted(page.releases, reverse=True) if page else ():
+            files = page.of(version) if page and version in admitted else ()
+            if page and any(one.tags is None and one.admits(target) for one in files):
+                return no_wheel(None, page.name, version, page, page.newest_for(target), named)
+    return None
 
 
 def _condensed(text: str) -> str:

@@ -64,34 +64,43 @@ def compile_pins(
     environment: Mapping[str, str],
     cache: Path | None,
     *,
+    sources: Sequence[Requirement] = (),
     fresh: bool = False,
 ) -> Compiled | Refused:
     """Releases for *requirements* on *target*. Raises ToolMissing.
 
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
+    sources: those of *requirements*, each pinned with ==, whose release has no wheel: they are
+    taken to need nothing, so that their code need not run to say it.
     """
     binary = binaries.find(environment)
     with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
         asked, settings = Path(folder, "libs.in"), Path(folder, "uv.toml")
         asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
-        settings.write_text(_settings(config), encoding="utf-8")
+        settings.write_text(_settings(config, sources), encoding="utf-8")
         options = [str(asked), "--config-file", str(settings), "--cache-dir", str(kept)]
         options += ["--refresh"] if fresh else []
-        try:
-            done = subprocess.run(
-                [binary, "pip", "compile", *options, *_options(target)],
-                cwd=folder,
-                env=_environment(config, environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Refused(text=f"operation timed out after {TIMEOUT} s")
+        options += [f"--no-binary={one.name}" for one in sources]
+        command = [binary, "pip", "compile", *options, *_options(target)]
+        return _run(command, folder, _environment(config, environment))
+
+
+def _run(command: Sequence[str], folder: str, seen: Mapping[str, str]) -> Compiled | Refused:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=seen,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Refused(text=f"operation timed out after {TIMEOUT} s")
     if done.returncode != 0:
         return Refused(text=done.stderr)
     return Compiled(pins=tuple(_pins(done.stdout)), remarks=done.stderr)
@@ -121,7 +130,7 @@ def _platform(target: Target) -> str:
     return f"{target.machine}-manylinux_{major}_{known}"
 
 
-def _settings(config: IndexConfig) -> str:
+def _settings(config: IndexConfig, sources: Sequence[Requirement]) -> str:
     # Index servers seldom say how long a page is good for; without that uv asks for every page
     # at every run. Ten minutes; before anything is called wrong, it is asked for afresh.
     lines = [
@@ -134,12 +143,17 @@ def _settings(config: IndexConfig) -> str:
     if config.trusted:
         host = json.dumps(urlsplit(config.url).netloc)
         lines.insert(0, f"allow-insecure-host = [{host}]")
+    for one in sources:
+        # For the exact version: for any other uv would build, and run the package's own code.
+        version = next(iter(one.specifier)).version
+        lines += ["[[dependency-metadata]]", f"name = {json.dumps(canonicalize_name(one.name))}"]
+        lines += [f"version = {json.dumps(version)}", "requires-dist = []"]
     return "\n".join(lines) + "\n"
 
 
 def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:
     """What uv may see: no setting of the user's, and the credentials, which no argv ever holds."""
-    seen = binaries.bare(environment)
+    seen = binaries.bare(environment) | {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "30"}
     for scheme, proxy in config.proxies.items():
         seen[f"{scheme.upper()}_PROXY"] = proxy
     if config.no_proxy:

@@ -1,0 +1,178 @@
+"""KS3xx: the right line, in words that say what to change it to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from packaging.version import Version
+
+from kernelspec_lib.checks import pins
+from kernelspec_lib.packages import lock
+from kernelspec_lib.packages.lock import Garbled, Lock
+from kernelspec_lib.packages.problems import (
+    Conflict,
+    NoSuchVersion,
+    NoWheel,
+    OnlyPrereleases,
+    OtherPython,
+    Problem,
+    SourceOnly,
+    UnknownExtra,
+    UnknownLib,
+    Yanked,
+)
+from kernelspec_lib.packages.resolver import Unresolved
+from tests.projects import a_project
+
+PROJECT = a_project("ipykernel", "numpy==9.9", "gamma[fast]>=1; python_version > '3'")
+IPYKERNEL, NUMPY, GAMMA = PROJECT.libs
+ONE, TWO = Version("1.0"), Version("2.0")
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "message", "hint"),
+    [
+        (
+            NoSuchVersion(lib=NUMPY, newest=Version("2.3.1")),
+            "KS301",
+            "numpy==9.9 has no release; the newest for Python 3.11 is 2.3.1",
+            "write numpy==2.3.1",
+        ),
+        (
+            NoSuchVersion(lib=NUMPY, newest=None),
+            "KS301",
+            "numpy==9.9 has no release",
+            "no release of numpy installs on Python 3.11: take another library or python_version",
+        ),
+        (
+            NoSuchVersion(lib=NUMPY, newest=ONE, withdrawn=TWO),
+            "KS301",
+            "every release that numpy==9.9 admits was withdrawn by its authors",
+            "write numpy==1.0",
+        ),
+        (
+            UnknownLib(lib=NUMPY, suggestion="pandas"),
+            "KS302",
+            'the index has no library named "numpy"',
+            'did you mean "pandas"?',
+        ),
+        (
+            UnknownLib(lib=NUMPY, suggestion=None, elsewhere=True),
+            "KS302",
+            'the index has no library named "numpy"',
+            "pip's extra indexes are not asked: the site's one index must have it",
+        ),
+        (
+            OtherPython(lib=NUMPY, name="numpy", version=TWO, requires_python=">=3.12", newest=ONE),
+            "KS303",
+            "numpy 2.0 needs Python >=3.12; this kernel has Python 3.11",
+            "write numpy==1.0",
+        ),
+        (
+            NoWheel(
+                lib=NUMPY, name="numpy", version=ONE, newest=TWO,
+                offers=("cp39-cp39-win_amd64", "cp310-cp310-macosx_11_0_arm64"),
+            ),
+            "KS304",
+            "numpy 1.0 has no wheel for Python 3.11 on Linux; "
+            "there are wheels for Windows, macOS on ARM, Python 3.9, 3.10",
+            "write numpy==2.0",
+        ),
+        (
+            SourceOnly(lib=NUMPY, version=ONE, newest=TWO),
+            "KS305",
+            "numpy 1.0 has no wheel for Python 3.11, only sources",
+            "its own code runs at docker build, and may want a compiler in system_packages; "
+            "write numpy==2.0",
+        ),
+        (
+            Yanked(lib=NUMPY, version=ONE, reason="bad\x1b[31m", newest=None),
+            "KS306",
+            'numpy 1.0 was withdrawn by its authors: "bad\\u001b[31m"',
+            "no release of numpy installs on Python 3.11: take another library or python_version",
+        ),
+        (
+            UnknownExtra(lib=NUMPY, extra="fats"),
+            "KS307",
+            'numpy has no extra named "fats"',
+            "correct it, or take it out",
+        ),
+        (
+            OnlyPrereleases(lib=NUMPY, version=Version("1.0rc1")),
+            "KS308",
+            "numpy==9.9 is met by pre-releases only; 1.0rc1 is taken",
+            "write numpy==1.0rc1 if you mean it",
+        ),
+    ],
+)  # fmt: skip
+def test_finding_points_at_the_pin(problem: Problem, code: str, message: str, hint: str) -> None:
+    (found,) = pins.check(PROJECT, Unresolved(problems=(problem,)))
+    assert (found.code, found.message, found.hint) == (code, message, hint)
+    assert (found.path, found.pointer) == ("requirements.json", "/libs/1")
+    assert (found.span.line, found.span.column, found.span.end_column) == (6, 5, 17)
+
+
+def test_conflict_is_told_at_each_of_its_lines() -> None:
+    conflict = Conflict(libs=(NUMPY, GAMMA), explanation="gamma needs numpy<2")
+    found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
+    assert [(one.code, one.span.line) for one in found] == [("KS309", 6), ("KS309", 7)]
+    assert found[0].message == "numpy==9.9 and gamma>=1 cannot stand together"
+    assert found[0].hint == "loosen or change one of them: gamma needs numpy<2"
+
+
+def test_conflict_without_a_line_points_at_libs() -> None:
+    (found,) = pins.check(PROJECT, Unresolved(problems=(Conflict(libs=(), explanation="no"),)))
+    assert (found.pointer, found.span.line, found.span.column) == ("/libs", 4, 3)
+
+
+def test_trouble_below_blames_the_line_that_asked() -> None:
+    problem = OtherPython(
+        lib=None, name="bounded", version=ONE, requires_python="<3.11", newest=TWO,
+        asked_by=(GAMMA,),
+    )  # fmt: skip
+    (found,) = pins.check(PROJECT, Unresolved(problems=(problem,)))
+    assert (found.code, found.pointer, found.span.line) == ("KS303", "/libs/2", 7)
+    assert found.message == (
+        "gamma needs bounded 1.0, which needs Python <3.11; this kernel has Python 3.11"
+    )
+    assert found.hint == "add bounded==2.0 to libs, or take another version of this library"
+
+
+def test_warnings_of_a_lock_are_told() -> None:
+    warned = Lock(
+        python_version="3.11",
+        fingerprint="",
+        packages=(),
+        warnings=(Yanked(lib=GAMMA, version=ONE, reason="", newest=TWO),),
+    )
+    (found,) = pins.check(PROJECT, warned)
+    assert (found.code, found.is_error, found.pointer) == ("KS306", False, "/libs/2")
+    assert found.message == "gamma 1.0 was withdrawn by its authors"
+
+
+FRESH = Lock(python_version="3.11", fingerprint=lock.fingerprint(PROJECT), packages=())
+
+
+@pytest.mark.parametrize(
+    ("committed", "message"),
+    [
+        (None, "there is no requirements.lock for these libs"),
+        (
+            Garbled(line=3, reason="it does not say its Python"),
+            "requirements.lock is no lock that can be used: line 3: it does not say its Python",
+        ),
+        (
+            replace(FRESH, fingerprint="0" * 64),
+            "requirements.lock was made for other libs, another Python or another base image",
+        ),
+    ],
+)
+def test_ks310_points_at_libs(committed: Lock | Garbled | None, message: str) -> None:
+    (found,) = pins.check_lock(PROJECT, committed)
+    assert (found.code, found.message) == ("KS310", message)
+    assert (found.pointer, found.span.line, found.span.column) == ("/libs", 4, 3)
+
+
+def test_a_fresh_lock_is_no_finding() -> None:
+    assert list(pins.check_lock(PROJECT, FRESH)) == []

@@ -1,0 +1,354 @@
+"""From a project to its lock, with uv and an index on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from kernelspec_lib.errors import IndexUnreachable, ToolMissing
+from kernelspec_lib.packages import binaries, lock, resolver, uv
+from kernelspec_lib.packages.index import IndexConfig
+from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.problems import (
+    Conflict,
+    NoSuchVersion,
+    NoWheel,
+    OtherPython,
+    SourceOnly,
+    UnknownExtra,
+    UnknownLib,
+    Yanked,
+)
+from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.project import KernelProject
+from tests.catalogue import CATALOGUE
+from tests.package_index import Answer, Server, pypiserver, serving, tree, wheel
+from tests.projects import a_project
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Mapping[str, str]:
+    """A user's, with a home of its own: nothing of this machine's cache or settings gets in."""
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
+
+
+def resolved(project: KernelProject, url: str, environment: Mapping[str, str]) -> Lock | Unresolved:
+    return resolver.resolve(project, IndexConfig(url=url, origin="--index-url"), environment)
+
+
+def locked(outcome: Lock | Unresolved) -> dict[str, str]:
+    assert isinstance(outcome, Lock), outcome
+    return {package.name: package.version for package in outcome.packages}
+
+
+def problems(outcome: Lock | Unresolved) -> list[tuple[type, list[str]]]:
+    """Type and blamed lines of each."""
+    assert isinstance(outcome, Unresolved), outcome
+    told: list[tuple[type, list[str]]] = []
+    for one in outcome.problems:
+        if isinstance(one, Conflict):
+            libs = one.libs
+        elif isinstance(one, NoWheel | OtherPython) and one.lib is None:
+            libs = one.asked_by
+        else:
+            libs = (one.lib,) if one.lib else ()
+        told.append((type(one), [str(lib.requirement) for lib in libs]))
+    return told
+
+
+def test_lock_names_versions_digests_and_who_asked(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    project = a_project("ipykernel", "alpha>=1,<3")
+    outcome = resolved(project, package_index.url, environment)
+    assert locked(outcome) == {
+        "alpha": "2.0", "common": "2.0", "ipykernel": "7.4.0", "traitlets": "5.16.1",
+    }  # fmt: skip
+    assert isinstance(outcome, Lock)
+    assert outcome.fingerprint == lock.fingerprint(project)
+    alpha, common = outcome.packages[:2]
+    digest = next(one.sha256 for one in CATALOGUE if one.filename.startswith("alpha-2.0-"))
+    assert alpha.hashes == (f"sha256:{digest}",)
+    assert (alpha.asked_by, common.asked_by) == (("alpha<3,>=1",), ("via alpha",))
+
+
+def test_all_bad_pins_are_found_in_one_run(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    libs = ("ipykernel", "numpy==9.9", "sklearn", "windows-only", "modern==2.0", "withdrawn>1.0")
+    outcome = resolved(a_project(*libs), package_index.url, environment)
+    assert problems(outcome) == [
+        (NoSuchVersion, ["numpy==9.9"]),
+        (UnknownLib, ["sklearn"]),
+        (NoWheel, ["windows-only"]),
+        (OtherPython, ["modern==2.0"]),
+        (NoSuchVersion, ["withdrawn>1.0"]),
+    ]
+    assert isinstance(outcome, Unresolved)
+    number, name, _, python, withdrawn = outcome.problems
+    assert isinstance(number, NoSuchVersion)
+    assert number.newest == Version("2.3.1")
+    assert isinstance(name, UnknownLib)
+    assert name.suggestion == "scikit-learn"
+    assert isinstance(python, OtherPython)
+    assert (python.requires_python, python.newest) == (">=3.13", Version("1.0"))
+    assert isinstance(withdrawn, NoSuchVersion)
+    assert withdrawn.withdrawn == Version("1.1")
+
+
+def test_marker_that_does_not_hold_skips_the_line(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    libs = ("ipykernel", "windows-only; sys_platform == 'win32'", "nowhere; python_version<'3.8'")
+    assert "windows-only" not in locked(resolved(a_project(*libs), package_index.url, environment))
+
+
+@pytest.mark.parametrize(
+    ("python_version", "requirement", "problem"),
+    [
+        ("3.13", "needs-bounded", (OtherPython, ["needs-bounded"])),
+        ("3.13", "bounded", (OtherPython, ["bounded"])),
+        ("3.12", "compiled", (NoWheel, ["compiled"])),
+        ("3.7", "modern", (OtherPython, ["modern"])),
+    ],
+)
+def test_python_of_the_image_decides(
+    package_index: Server,
+    environment: Mapping[str, str],
+    python_version: str,
+    requirement: str,
+    problem: tuple[type, list[str]],
+) -> None:
+    project = a_project("traitlets", requirement, python_version=python_version)
+    assert problems(resolved(project, package_index.url, environment)) == [problem]
+
+
+def test_patch_of_the_image_s_python_counts(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    project = a_project("patch-level", python_version="3.8")
+    assert locked(resolved(project, package_index.url, environment)) == {"patch-level": "1.0"}
+
+
+def test_glibc_of_the_image_decides(package_index: Server, environment: Mapping[str, str]) -> None:
+    old = a_project("too-new-glibc", base_image="python:3.11-slim-bookworm")
+    assert problems(resolved(old, package_index.url, environment)) == [(NoWheel, ["too-new-glibc"])]
+    new = a_project("too-new-glibc", base_image="python:3.11-slim-trixie")
+    assert locked(resolved(new, package_index.url, environment)) == {"too-new-glibc": "1.0"}
+
+
+def test_conflict_names_the_lines_of_the_user(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    outcome = resolved(
+        a_project("ipykernel", "left", "alpha", "right"), package_index.url, environment
+    )
+    assert problems(outcome) == [(Conflict, ["left", "right"])]
+    assert isinstance(outcome, Unresolved)
+    (conflict,) = outcome.problems
+    assert isinstance(conflict, Conflict)
+    assert "all versions of right depend on common>=2" in conflict.explanation
+    assert "\n" not in conflict.explanation
+
+
+def test_warnings_travel_with_the_lock(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    project = a_project("ipykernel", "withdrawn==1.1", "alpha[Fats]==1.1")
+    outcome = resolved(project, package_index.url, environment)
+    assert isinstance(outcome, Lock)
+    assert [type(one) for one in outcome.warnings] == [Yanked, UnknownExtra]
+    yanked, extra = outcome.warnings
+    assert isinstance(yanked, Yanked)
+    assert yanked.reason == "it deletes your files"
+    assert isinstance(extra, UnknownExtra)
+    assert extra.extra == "Fats"
+
+
+def test_sources_are_never_run_and_told_as_a_build(
+    package_index: Server, environment: Mapping[str, str]
+) -> None:
+    project = a_project("ipykernel", "source-only==1.0", "left", "right")
+    assert problems(resolved(project, package_index.url, environment)) == [
+        (SourceOnly, ["source-only==1.0"]),
+        (NoWheel, ["source-only==1.0"]),
+        (Conflict, ["left", "right"]),
+    ]
+    below = resolved(a_project("needs-source"), package_index.url, environment)
+    assert problems(below) == [(NoWheel, ["needs-source"])]
+    assert isinstance(below, Unresolved)
+    (problem,) = below.problems
+    assert isinstance(problem, NoWheel)
+    assert (problem.name, problem.has_source) == ("source-only", True)
+
+
+def test_uv_missing_is_told_only_after_the_direct_look(
+    package_index: Server, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(environment: Mapping[str, str]) -> str:
+        raise ToolMissing("uv", "check what the libs depend on", "install it")
+
+    monkeypatch.setattr(binaries, "find", missing)
+    bad = a_project("ipykernel", "numpy==9.9")
+    assert problems(resolved(bad, package_index.url, environment)) == [
+        (NoSuchVersion, ["numpy==9.9"])
+    ]
+    with pytest.raises(ToolMissing):
+        resolved(a_project("ipykernel"), package_index.url, environment)
+
+
+def test_a_home_that_cannot_be_written_to_is_no_hindrance(
+    package_index: Server, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "home").write_text("a file where the cache should be")
+    assert "alpha" in locked(resolved(a_project("alpha"), package_index.url, environment))
+
+
+def test_kernelspec_cache_names_the_cache(
+    package_index: Server, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    cached = {**environment, "KERNELSPEC_CACHE": str(tmp_path / "cache")}
+    resolved(a_project("alpha"), package_index.url, cached)
+    assert (tmp_path / "cache" / "uv").is_dir()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_uv_toml_of_the_user_is_not_obeyed(
+    package_index: Server,
+    environment: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\noffline = true\n')
+    monkeypatch.chdir(tmp_path)
+    told = {**environment, "UV_INDEX_URL": "http://127.0.0.1:9/simple", "UV_OFFLINE": "1"}
+    assert "alpha" in locked(resolved(a_project("alpha"), package_index.url, told))
+
+
+# -- the index fails
+
+
+def test_all_unknown_asks_whether_the_url_is_an_index(environment: Mapping[str, str]) -> None:
+    with serving(tree(CATALOGUE)) as server:
+        wrong = server.url + "s/wrong"
+        with pytest.raises(IndexUnreachable, match="ends in /simple"):
+            resolved(a_project("ipykernel", "alpha"), wrong, environment)
+        outcome = resolved(a_project("nowhere", "alfa"), server.url, environment)
+        assert [kind for kind, _ in problems(outcome)] == [UnknownLib, UnknownLib]
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_dependency_that_cannot_be_fetched_is_no_conflict(
+    status: int, environment: Mapping[str, str]
+) -> None:
+    inner = tree(CATALOGUE)
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        return Answer(status=status) if "common" in path else inner(path, headers)
+
+    with serving(respond) as server, pytest.raises(IndexUnreachable) as caught:
+        resolved(a_project("ipykernel", "alpha==2.0"), server.url, environment)
+    assert server.url in str(caught.value)
+
+
+def test_a_dependency_that_is_nowhere_blames_who_needs_it(environment: Mapping[str, str]) -> None:
+    files = [*CATALOGUE, wheel("lonely", "1.0", requires=["vanished"])]
+    with serving(tree(files)) as server:
+        outcome = resolved(a_project("ipykernel", "lonely"), server.url, environment)
+    assert problems(outcome) == [(Conflict, ["lonely"])]
+
+
+def test_what_could_be_looked_at_is_told_beside_the_trouble(
+    environment: Mapping[str, str],
+) -> None:
+    @dataclass
+    class HalfIndex:
+        """Knows alpha, and breaks over everything else."""
+
+        asked: list[str] = field(default_factory=list)
+
+        def page(self, name: str) -> Page | None:
+            self.asked.append(name)
+            if name != "alpha":
+                raise IndexUnreachable("https://index.example/simple", "it broke off")
+            file = File(filename="", version=Version("1"), url="", tags="py3-none-any")
+            return Page(name=name, releases={Version("1"): (file,)})
+
+        def probe(self) -> None:
+            raise AssertionError("it answered")
+
+        def digest(self, file: File) -> str:
+            raise AssertionError("nothing to lock")
+
+    config = IndexConfig(url="https://index.example/simple", origin="")
+    bad = a_project("alpha==2", "beta")
+    outcome = resolver.resolve_with(HalfIndex(), bad, config, environment)
+    assert problems(outcome) == [(NoSuchVersion, ["alpha==2"])]
+    assert isinstance(outcome, Unresolved)
+    assert outcome.trouble is not None
+    with pytest.raises(IndexUnreachable, match="it broke off"):
+        resolver.resolve_with(HalfIndex(), a_project("alpha", "beta"), config, environment)
+
+
+# -- what uv is handed
+
+
+def test_credentials_reach_uv_and_stand_in_no_argument(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner, calls = tree(CATALOGUE), []
+    run = subprocess.run
+
+    def watched(command: list[str], **given: object) -> object:
+        calls.append(command)
+        return run(command, **given)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(uv.subprocess, "run", watched)
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        if headers.get("Authorization") != "Basic YWRhOnMzY3JldA==":
+            return Answer(status=401, headers={"WWW-Authenticate": "Basic"})
+        return inner(path, headers)
+
+    with serving(respond) as server:
+        config = IndexConfig(url=server.url, origin="", username="ada", password="s3cret")
+        outcome = resolver.resolve(a_project("alpha==2.0"), config, environment)
+    assert set(locked(outcome)) == {"alpha", "common"}
+    assert len(calls) == 1
+    assert "s3cret" not in " ".join(calls[0])
+    assert isinstance(outcome, Lock)
+    assert server.url not in lock.render(outcome)
+
+
+# -- what comes out
+
+
+def test_the_lock_installs_from_an_index_that_speaks_html_only(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for one in CATALOGUE:
+        (folder / one.filename).write_bytes(one.content)
+    with pypiserver(folder) as server:
+        outcome = resolved(a_project("alpha>=2"), server.url, environment)
+        assert locked(outcome) == {"alpha": "2.0", "common": "2.0"}
+        assert isinstance(outcome, Lock)
+        lock.write(outcome, tmp_path / "requirements.lock")
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes", "--isolated",
+             "--index-url", server.url, "--target", str(tmp_path / "site"),
+             "-r", str(tmp_path / "requirements.lock")],
+            capture_output=True, text=True, check=False, env={**environment},
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "alpha.py").is_file()
+    assert (tmp_path / "site" / "common.py").is_file()
