@@ -113,6 +113,19 @@ def test_without_a_lock_nothing_is_tried(kernel: Path, capsys: pytest.CaptureFix
     assert "KS310" in capsys.readouterr().err
 
 
+def test_requirements_json_named_alone_needs_no_dockerfile(
+    kernel: Path, package_index: indexes.Server
+) -> None:
+    option = a_lock(kernel, package_index, "3.11")
+    (kernel / "Dockerfile").unlink()
+    alone = str(kernel / "requirements.json")
+    # The index's ipykernel is hollow, so that trying begins, and ends with a kernel that dies.
+    done = kernelspec(kernel, "try", alone, "--engine=venv", option)
+    assert done.returncode == 3
+    assert "the kernel old died" in done.stderr
+    assert kernelspec(kernel, "build", alone).returncode == 1
+
+
 def test_what_is_no_notebook_is_refused_before_anything_is_made(
     kernel: Path, package_index: indexes.Server
 ) -> None:

@@ -76,7 +76,7 @@ def build_command(
     from kernelspec_lib.delivery import engine, image
     from kernelspec_lib.packages import settings
 
-    project, _ = running.locked_project(path)
+    project, _ = running.locked_project(path, to_build=True)
     policy = common.policy_in_force(policy_path)
     owner = running.owner(login, None)
     index = settings.configure(index_url, policy, os.environ)

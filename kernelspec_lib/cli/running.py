@@ -55,12 +55,15 @@ def _who_runs_this() -> str:
         raise UsageError("you have no login on this machine: name one with --login") from None
 
 
-def locked_project(path: str) -> tuple[KernelProject, Lock]:
-    """The kernel at *path* with its lock. Raises Rejected where its files have errors."""
+def locked_project(path: str, *, to_build: bool) -> tuple[KernelProject, Lock]:
+    """The kernel at *path* with its lock. Raises Rejected where its files have errors.
+
+    to_build: judge its Dockerfile, even where requirements.json alone was named.
+    """
     from kernelspec_lib.checks import pins
 
     place = projects.locate(path)
-    examined = kernel.examine(replace(place, whole=True), projects.load(place))
+    examined = kernel.examine(replace(place, whole=place.whole or to_build), projects.load(place))
     project = examined.project
     errors = [one for one in examined.findings if one.is_error]
     found = lock.read(place.folder / LOCK)

@@ -74,7 +74,7 @@ def try_command(
     """
     from kernelspec_lib.delivery import trial
 
-    project, lock = running.locked_project(path)
+    project, lock = running.locked_project(path, to_build=False)
     read = [trial.read_notebook(notebook) for notebook in notebooks]
     policy = common.policy_in_force(policy_path)
     owner = running.owner(login, None)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ from tests import package_index as indexes
 from tests.catalogue import CATALOGUE
 
 BASE_IMAGE = "python:3.11-slim"
-TEST_LABEL = "kernelspec.test=1"
-LOGIN = "line.test"
+RUN = uuid.uuid4().hex[:8]
+"""Of this run alone: another one on the same engine must not be disturbed."""
+TEST_LABEL = f"kernelspec.test.run={RUN}"
+LOGIN = f"line.{RUN}"
 
 _NO_LIBRARY = "libGL.so.1: cannot open shared object file: No such file or directory"
 BROKEN = (
@@ -112,7 +115,7 @@ def generated(folder: Path, name: str, libs: Sequence[str], index_url: str) -> K
     dockerfile = kernel.folder / "Dockerfile"
     begun, line, rest = dockerfile.read_text().partition("# ---- Your own lines: end")
     assert line
-    dockerfile.write_text(f"{begun}LABEL {TEST_LABEL}\n{line}{rest}")
+    dockerfile.write_text(f"{begun}LABEL kernelspec.test=1 {TEST_LABEL}\n{line}{rest}")
     requirements = kernel.folder / "requirements.json"
     value = json.loads(requirements.read_text())
     value["resources"] = {"memory": "512m", "pids": 200, "cpus": 1}

@@ -205,7 +205,7 @@ def test_a_shut_down_kernel_leaves_nothing_behind(running: Running, engine: Engi
 def test_an_owner_without_numbers_runs_as_root_that_can_read_the_connection_file(
     churn: Kernel, engine: Engine, tmp_path: Path
 ) -> None:
-    with started(churn, tmp_path, "--login=line.test") as one:
+    with started(churn, tmp_path) as one:
         stdout, error = one.execute("import os; print(os.getuid())")
     assert (stdout, error) == ("0\n", "")
     assert none_left(engine)

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kernelspec_lib.delivery.engine import Engine
-from tests.docker.conftest import LOGIN, Kernel
+from tests.docker.conftest import LOGIN, RUN, Kernel
 from tests.docker.test_line import none_left
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
@@ -165,14 +165,14 @@ def test_a_lib_more_needs_a_new_lock_first(churn: Kernel, tmp_path: Path) -> Non
 
 
 def test_an_image_of_somebody_else_is_not_replaced(churn: Kernel, engine: Engine) -> None:
-    engine.ask("tag", f"{LOGIN}_churn:latest", "grace_churn:latest")
+    engine.ask("tag", f"{LOGIN}_churn:latest", f"grace.{RUN}_churn:latest")
     try:
         index = f"--index-url={churn.index_url}"
-        done = churn.kernelspec("build", str(churn.folder), index, "--login=grace")
+        done = churn.kernelspec("build", str(churn.folder), index, f"--login=grace.{RUN}")
         assert done.returncode == 2
-        assert f"belongs to {LOGIN}, and grace cannot replace it" in done.stderr
+        assert f"belongs to {LOGIN}, and grace.{RUN} cannot replace it" in done.stderr
     finally:
-        engine.ask("image", "rm", "grace_churn:latest")
+        engine.ask("image", "rm", f"grace.{RUN}_churn:latest")
 
 
 def test_a_failing_step_is_told_with_its_own_words(churn: Kernel, tmp_path: Path) -> None:
