@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -116,22 +115,15 @@ def _compile(
     environment: Mapping[str, str],
     cache: Path | None,
 ) -> uv.Compiled | uv.Refused:
-    """What uv says of *libs*. Those to be built take part as far as their version is known."""
-    to_build = [one.lib for one in unbuilt if one.lib is not None]
-    sources = [lib.requirement for lib in to_build if _is_exact(lib.requirement)]
-    wanted = [lib.requirement for lib in libs if lib not in to_build] + sources
+    """What uv says of *libs*. Those to be built take part with their versions alone."""
+    sources = [one.lib.requirement for one in unbuilt if one.lib is not None]
+    wanted = [lib.requirement for lib in libs]
     given = (wanted, config, target, environment, cache)
     answer = uv.compile_pins(*given, sources=sources)
     if isinstance(answer, uv.Refused) and cache is not None and _NO_SOLUTION in answer.text:
         # What it kept may be older than a release that the direct look has just seen.
         answer = uv.compile_pins(*given, sources=sources, fresh=True)
     return answer
-
-
-def _is_exact(requirement: Requirement) -> bool:
-    (*_, last) = (None, *requirement.specifier)
-    alone = len(requirement.specifier) == 1 and last is not None
-    return alone and last.operator == "==" and not last.version.endswith(".*")
 
 
 def _unbuilt(problems: Sequence[Problem]) -> tuple[NoWheel, ...]:

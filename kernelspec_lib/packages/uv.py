@@ -70,8 +70,8 @@ def compile_pins(
     """Releases for *requirements* on *target*. Raises ToolMissing.
 
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
-    sources: those of *requirements*, each pinned with ==, whose release has no wheel: they are
-    taken to need nothing, so that their code need not run to say it.
+    sources: those of *requirements* that have no wheel: they are taken to need nothing, so that
+    their code need not run to say what. What is refused all the same, is so in truth.
     """
     binary = binaries.find(environment)
     with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
@@ -144,10 +144,10 @@ def _settings(config: IndexConfig, sources: Sequence[Requirement]) -> str:
         host = json.dumps(urlsplit(config.url).netloc)
         lines.insert(0, f"allow-insecure-host = [{host}]")
     for one in sources:
-        # For the exact version: for any other uv would build, and run the package's own code.
-        version = next(iter(one.specifier)).version
+        # Without a version, so that it holds for every one: where uv finds no metadata it builds,
+        # and runs the package's own code.
         lines += ["[[dependency-metadata]]", f"name = {json.dumps(canonicalize_name(one.name))}"]
-        lines += [f"version = {json.dumps(version)}", "requires-dist = []"]
+        lines += ["requires-dist = []"]
     return "\n".join(lines) + "\n"
 
 

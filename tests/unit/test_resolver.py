@@ -176,12 +176,17 @@ def test_warnings_travel_with_the_lock(
 def test_sources_are_never_run_and_told_as_a_build(
     package_index: Server, environment: Mapping[str, str]
 ) -> None:
+    newer = wheel("wants-newer-source", "1.0", requires=["source-only>=2"])
     project = a_project("ipykernel", "source-only==1.0", "left", "right")
     assert problems(resolved(project, package_index.url, environment)) == [
         (SourceOnly, ["source-only==1.0"]),
         (NoWheel, ["source-only==1.0"]),
         (Conflict, ["left", "right"]),
     ]
+    libs = ("source-only>=0.5", "wants-newer-source")
+    with serving(tree([*CATALOGUE, newer])) as server:
+        outcome = resolved(a_project(*libs), server.url, environment)
+    assert problems(outcome)[2:] == [(Conflict, list(libs))]
     below = resolved(a_project("needs-source"), package_index.url, environment)
     assert problems(below) == [(NoWheel, ["needs-source"])]
     assert isinstance(below, Unresolved)
