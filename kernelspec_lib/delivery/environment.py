@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kernelspec_lib.delivery import command
-from kernelspec_lib.errors import CommandFailed, ToolMissing
+from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing
 from kernelspec_lib.packages.settings import IndexConfig
 
 _TIMEOUT = 1800.0
@@ -31,33 +31,40 @@ def make(
     """
     import uv
 
-    # An environment that is active here, or a uv.toml that lies about, must not have a say.
-    own = {name: value for name, value in environment.items() if name not in _LEADING_ASTRAY}
-    own.update(_index(index), UV_NO_CONFIG="1", UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1")
     tool = uv.find_uv_bin()
+    own = _variables(index, environment)
     told(f"making an environment with Python {python_version}")
-    made = command.follow(
-        (tool, "venv", "--quiet", "--no-project", f"--python={python_version}", str(folder)),
-        own,
-        _TIMEOUT,
-        told,
-    )
+    venv = (tool, "venv", "--quiet", "--no-project", f"--python={python_version}", str(folder))
+    made = command.follow(venv, own, _TIMEOUT, told)
     if made.returncode != 0:
-        if any("No interpreter found" in line for line in made.lines):
-            raise ToolMissing(
-                f"Python {python_version}",
-                "try this kernel without Docker",
-                "install it, or build the image with `kernelspec build` and try that with "
-                "`--engine docker`",
-            )
-        raise _failed("making an environment", made)
-    python = folder / "bin" / "python"
+        raise _no_environment(python_version, made)
     told("installing the lock")
-    words = ("pip", "install", "--quiet", "--no-deps", "--require-hashes", f"--python={python}")
-    done = command.follow((tool, *words, f"--requirements={lock}"), own, _TIMEOUT, told)
+    python = folder / "bin" / "python"
+    install = (tool, "pip", "install", "--quiet", "--no-deps", "--require-hashes")
+    whence = (f"--python={python}", f"--requirements={lock}")
+    done = command.follow((*install, *whence), own, _TIMEOUT, told)
     if done.returncode != 0:
         raise _failed("installing the lock", done)
     return python
+
+
+def _no_environment(python_version: str, made: command.Followed) -> KernelspecError:
+    if not any("No interpreter found" in line for line in made.lines):
+        return _failed("making an environment", made)
+    return ToolMissing(
+        f"Python {python_version}",
+        "try this kernel without Docker",
+        "install it, or build the image with `kernelspec build` and try that with "
+        "`--engine docker`",
+    )
+
+
+def _variables(index: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:
+    """What uv is run with, where it is told of *index*."""
+    # An environment that is active here, or a uv.toml that lies about, must not have a say.
+    own = {name: value for name, value in environment.items() if name not in _LEADING_ASTRAY}
+    own.update(_index(index), UV_NO_CONFIG="1", UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1")
+    return own
 
 
 _LEADING_ASTRAY = frozenset(
