@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,11 +27,19 @@ def tracked() -> set[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
+    """Wheel and sdist of a copy of the tracked files, among which some bytecode lies about."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    for name in tracked():
+        copy = source / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy, follow_symlinks=False)
+    for folder in ("hooks", "kernelspec_lib", "{{cookiecutter.kernel_name}}"):
+        stray = source / folder / "__pycache__" / "stray.cpython-311.pyc"
+        stray.parent.mkdir()
+        stray.touch()
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist"]
-    # hatchling leaves bytecode out only if none lies about: let there be some.
-    subprocess.run([*command, "-d", str(folder)], cwd=ROOT, check=True, capture_output=True)
-    return folder
+    subprocess.run([*command, "-d", str(target)], cwd=source, check=True, capture_output=True)
+    return target
 
 
 def test_wheel_holds_the_package_and_the_data_and_nothing_else(built: Path) -> None:
