@@ -39,8 +39,8 @@ class Followed:
 def ask(argv: Sequence[str], environment: Mapping[str, str], timeout: float) -> Answer:
     """Run *argv* to its end.
 
-    timeout: seconds; then the program is killed, and the answer is 124 as timeout(1) has it.
-    Raises OSError where it cannot be started.
+    timeout: seconds; then the program is killed, and the answer is 124 as timeout(1) has it; 126
+    where it cannot be started.
     """
     try:
         done = subprocess.run(
@@ -55,6 +55,8 @@ def ask(argv: Sequence[str], environment: Mapping[str, str], timeout: float) -> 
         )
     except subprocess.TimeoutExpired:
         return Answer(returncode=124, stdout="", stderr=f"no answer within {timeout:g} seconds")
+    except OSError as error:
+        return Answer(returncode=126, stdout="", stderr=error.strerror or str(error))
     return Answer(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from kernelspec_lib.errors import CommandFailed
 
 MAX_TOLD = 8
+MAX_WIDTH = 200
 
 _WORLD, _FILES = 3, 1
 _PREFIX = re.compile(r"^#\d+ (?:\d+\.\d+ )?")
+_ECHO = re.compile(r"executor failed running|did not complete successfully|^> \[")
+"""The failed step once more, with its whole command."""
 _TELLING = re.compile(
     r"\berror\b|\bE: |\bfailed\b|\bcannot\b|no space left|not found|do not match|mismatch"
     r"|no matching distribution|unable to|denied|no such",
@@ -141,10 +144,10 @@ def _telling(lines: Sequence[str], cause: _Cause | None) -> list[str]:
     """The few of *lines* that say what is wrong, in their order; the cause's own first of all."""
     said = [line for line in lines if line and not line.startswith("---")]
     own = [line for line in said if cause and cause.said.search(line)]
-    others = [line for line in said if _TELLING.search(line)]
+    others = [line for line in said if _TELLING.search(line) and not (own and _ECHO.search(line))]
     chosen = set(own[: MAX_TOLD // 2])
     for line in reversed(others or said):
         if len(chosen) >= MAX_TOLD:
             break
         chosen.add(line)
-    return list(dict.fromkeys(line[:500] for line in said if line in chosen))
+    return list(dict.fromkeys(line[:MAX_WIDTH] for line in said if line in chosen))

@@ -106,6 +106,15 @@ def test_a_program_that_is_no_docker_is_passed_over(tmp_path: Path) -> None:
     assert engine.find(path, to_build=True).client == good
 
 
+def test_a_program_that_does_not_start_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "docker").write_bytes(b"\x7fELF of another machine")
+    (tmp_path / "odd" / "docker").chmod(0o755)
+    good = a_client(tmp_path / "good", "20.10.24")
+    path = on_path(tmp_path / "odd", tmp_path / "good")
+    assert engine.find(path, to_build=True).client == good
+
+
 def test_the_variable_names_the_client(tmp_path: Path) -> None:
     a_client(tmp_path / "a", "20.10.24")
     other = a_client(tmp_path / "b", "19.3.0")

@@ -209,3 +209,12 @@ def test_only_the_lines_that_matter_are_told() -> None:
     errors = [f"#8 1.{number} ERROR: {number}" for number in range(50)]
     failed = trouble.build_failed(1, [*noise, *errors])
     assert failed.output == tuple(f"ERROR: {number}" for number in range(42, 50))
+
+
+def test_the_failed_steps_command_is_not_told_where_its_own_words_are() -> None:
+    lines = [
+        "#8 1.1 E: Unable to locate package libnosuch",
+        "#8 ERROR: executor failed running [/bin/sh -c set -eu; apt-get install]: exit code: 100",
+        "executor failed running [/bin/sh -c set -eu; apt-get install]: exit code: 100",
+    ]
+    assert trouble.build_failed(1, lines).output == ("E: Unable to locate package libnosuch",)
