@@ -1,0 +1,56 @@
+"""What the benchmarks share: kernels to judge, and one whole process measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LIBS = (
+    "ipykernel", "pandas==2.2.3", "numpy>=1.26,<3", "scikit-learn~=1.5", "matplotlib", "sqlalchemy",
+    "dask[dataframe]>=2024.1", "pyarrow", "requests", "tqdm", "openpyxl",
+)  # fmt: skip
+"""Eleven usual libs."""
+POOL = (
+    *LIBS[1:], "scipy", "seaborn", "plotly", "statsmodels", "xgboost", "lightgbm", "polars",
+    "duckdb", "beautifulsoup4", "lxml", "boto3", "s3fs", "networkx", "nltk", "pydantic", "httpx",
+    "psycopg2-binary", "pymysql", "joblib", "numba", "xarray", "sympy", "pillow", "tabulate",
+)  # fmt: skip
+"""What the libs of many kernels are taken from; its length has no common factor with 5 or 7."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One whole process."""
+
+    seconds: float
+    megabytes: float
+    """The peak of its memory, or of the largest process that it waited for."""
+
+
+def kernel(folder: Path, name: str, libs: Sequence[str], python_version: str) -> Path:
+    """A kernel's folder as the template makes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    value = {"kernel_name": name, "python_version": python_version, "libs": libs}
+    (folder / "requirements.json").write_text(json.dumps(value, indent=2))
+    (folder / "Dockerfile").write_text(f"FROM python:{python_version}-slim\n")
+    return folder
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], *, code: int | None = 0) -> Ran:
+    """The time and memory of *command*, which must end with *code*; None: with any."""
+    with tempfile.TemporaryFile() as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read().decode(errors="replace")[-2000:]
+    assert code in (None, process.returncode), f"{command[0]}: {process.returncode}\n{text}"
+    return Ran(seconds=seconds, megabytes=used.ru_maxrss / 1024)

@@ -1,0 +1,193 @@
+"""`kernelspec resolve` beside bare uv and pip, on the same index, run in turn.
+
+    python benchmarks/resolve.py [--runs 5] [--only eleven,bad,fifty,docker] [--engine docker]
+
+Prints medians, their ratios, and the aims. Which index is asked is settled as for `kernelspec`
+itself: $PIP_INDEX_URL, pip's configuration, pip's default. The docker build is run once, and only
+where an engine is there that has an image python:X.Y-slim of the Python that runs this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from measuring import LIBS, POOL, Ran, kernel, run
+
+from kernelspec_lib import policy as policies
+from kernelspec_lib.packages import binaries, index, uv
+from kernelspec_lib.packages import target as targets
+from kernelspec_lib.project import from_document, load, locate
+
+KERNELS = 50
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BAD = ("pandas==2.2.33", "pands", "numpy==0.0.9", "scikit-lern", "matplotlib==99.0", "sqlalchmy",
+       "pyarrow==0.0.1", "tqdm==4.0.99", "requests==2.99.1", "openpyxl==77.7")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every measurement needs."""
+
+    root: Path
+    config: index.IndexConfig
+    environment: dict[str, str]
+    runs: int
+
+    def fresh(self, name: str) -> Path:
+        """An empty folder."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
+
+    def ours(self, folders: Sequence[Path], cache: Path, *, code: int = 0) -> Ran:
+        """One whole `kernelspec resolve`, from the cache in *cache*."""
+        command = [str(Path(sys.executable).parent / "kernelspec"), "lint", "-q"]
+        seen = self.environment | {"KERNELSPEC_CACHE": str(cache)}
+        return run([*command, *map(str, folders)], seen, code=code)
+
+    def uv(self, libs: Sequence[str], cache: Path) -> Ran:
+        """One whole `uv pip compile` for the same target and index, as it is served."""
+        asked = self.fresh("in") / "libs.in"
+        asked.write_text("".join(f"{one}\n" for one in libs))
+        target = targets.of(project(kernel(self.fresh("target"), "one", libs, PYTHON)))
+        command = [binaries.find(self.environment), "pip", "compile", str(asked), "--no-config"]
+        command += ["--default-index", self.config.url, "--cache-dir", str(cache), "--only-binary"]
+        command += [":all:", "--python-version", target.python_full_version, "--python-platform"]
+        command += [uv._platform(target), "--python", sys.executable, "--no-python-downloads", "-q"]
+        return run(command, binaries.bare(self.environment) | uv._environment(self.config, {}))
+
+    def pip(self, libs: Sequence[str]) -> Ran:
+        """One whole `pip install --dry-run` that takes nothing from a cache."""
+        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-q"]
+        command += ["--no-cache-dir", "--index-url", self.config.url, *libs]
+        return run(command, self.environment | {"PIP_CONFIG_FILE": "/dev/null"})
+
+
+def project(folder: Path):
+    """The project in *folder*."""
+    place = locate(str(folder))
+    return from_document(place, load(place))
+
+
+def eleven(bench: Bench) -> None:
+    """Eleven usual libs: cold, warm, and pip; the peak of memory."""
+    folder = kernel(bench.fresh("eleven"), "eleven", LIBS, PYTHON)
+    rows: dict[str, list[Ran]] = {name: [] for name in ("cold", "uv cold", "warm", "uv warm")}
+    rows["pip"] = []
+    for _ in range(bench.runs):
+        own, other = bench.fresh("own"), bench.fresh("other")
+        rows["cold"].append(bench.ours([folder], own))
+        rows["uv cold"].append(bench.uv(LIBS, other))
+        rows["warm"].append(bench.ours([folder], own))
+        rows["uv warm"].append(bench.uv(LIBS, other))
+        rows["pip"].append(bench.pip(LIBS))
+    medians = {name: median(runs) for name, runs in rows.items()}
+    locked = (folder / "requirements.lock").read_text().count("\n    --hash=")
+    print(f"\neleven libs ({locked} hashes): " + ", ".join(f"{k} {v:.2f} s" for k, v in medians.items()))
+    tell("cold against uv cold", medians["cold"] / medians["uv cold"], 1.3)
+    tell("warm against uv as served", medians["warm"] / medians["uv warm"], 0.15)
+    tell("pip --dry-run against cold", medians["pip"] / medians["cold"], 6, least=True)
+    own = [*rows["cold"], *rows["warm"]]
+    tell("peak of memory, MB", max(one.megabytes for one in own), 150)
+
+
+def bad(bench: Bench) -> float:
+    """One bad pin among eleven, and ten bad ones. Returns the time for the one, in seconds."""
+    one = kernel(bench.fresh("one"), "one", (BAD[0], *LIBS[2:], LIBS[0]), PYTHON)
+    ten = kernel(bench.fresh("ten"), "ten", (*BAD, LIBS[0]), PYTHON)
+    pairs = []
+    bench.ours([one], bench.fresh("warm-up"), code=1)
+    for _ in range(bench.runs):
+        pairs.append(
+            (bench.ours([one], bench.fresh("own"), code=1), bench.ours([ten], bench.fresh("own"), code=1))
+        )
+    single, many = (median(column) for column in zip(*pairs, strict=True))
+    print(f"\none bad pin {single:.2f} s, ten bad pins {many:.2f} s, both with an empty cache")
+    tell("one bad pin, s", single, 1.0)
+    tell("ten against one", many / single, 1.1)
+    return single
+
+
+def fifty(bench: Bench) -> None:
+    """Fifty kernels in one process, and uv once for each; empty caches at the start. One run."""
+    wanted = [
+        ("ipykernel", *(POOL[(number * 7 + step * 5) % len(POOL)] for step in range(10)))
+        for number in range(KERNELS)
+    ]
+    root = bench.fresh("fifty")
+    folders = [kernel(root / f"k{n}", f"k{n}", libs, PYTHON) for n, libs in enumerate(wanted)]
+    cache = bench.fresh("own")
+    cold, warm = bench.ours(folders, cache), bench.ours(folders, cache)
+    other = bench.fresh("other")
+    theirs = sum(bench.uv(libs, other).seconds for libs in wanted)
+    print(f"\n{KERNELS} kernels: {cold.seconds:.1f} s, again {warm.seconds:.1f} s; uv {theirs:.1f} s")
+    tell("fifty kernels against uv fifty times", cold.seconds / theirs, 0.25)
+    tell("peak of memory, MB", max(cold.megabytes, warm.megabytes), 150)
+
+
+def docker(bench: Bench, engine: str, single: float) -> None:
+    """The docker build that would have found the bad pin: pip, in the image, from no cache."""
+    image = f"python:{PYTHON}-slim"
+    there = subprocess.run([engine, "image", "inspect", image], capture_output=True, check=False)
+    if there.returncode != 0:
+        print(f"\nno docker build: there is no engine with {image}")
+        return
+    folder = bench.fresh("docker")
+    (folder / "requirements.txt").write_text("\n".join((*LIBS[2:], LIBS[0], BAD[0])))
+    (folder / "Dockerfile").write_text(
+        f"FROM {image}\nCOPY requirements.txt .\nRUN --mount=type=secret,id=ca "
+        f"pip install --cert /run/secrets/ca --index-url {bench.config.url} -r requirements.txt\n"
+    )
+    command = [engine, "build", "--no-cache", "--network=host", str(folder)]
+    if bench.config.ca_bundle:
+        command += ["--secret", f"id=ca,src={bench.config.ca_bundle}"]
+    built = run(command, bench.environment | {"DOCKER_BUILDKIT": "1"}, code=None)
+    print(f"\ndocker build that finds the bad pin: {built.seconds:.1f} s")
+    tell("docker build against one bad pin", built.seconds / single, 100, least=True)
+
+
+def median(runs: Sequence[Ran]) -> float:
+    """Of their times, in seconds."""
+    return statistics.median(one.seconds for one in runs)
+
+
+def tell(what: str, figure: float, aim: float, *, least: bool = False) -> None:
+    """One line: the figure, its aim, and whether it is met."""
+    met = figure >= aim if least else figure <= aim
+    bound = "at least" if least else "at most"
+    print(f"  {what}: {figure:.2f} ({bound} {aim:g}: {'met' if met else 'MISSED'})", flush=True)
+
+
+def main() -> None:
+    """Run what is asked for, and tell."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="eleven,bad,fifty,docker")
+    parser.add_argument("--engine", default="docker")
+    given = parser.parse_args()
+    wanted = set(given.only.split(","))
+    config = index.configure(None, policies.load(None), os.environ)
+    print(f"{datetime.now(UTC):%Y-%m-%d}: Python {PYTHON}, uv {version('uv')}, pip {version('pip')}")
+    with tempfile.TemporaryDirectory(prefix="bench-") as root:
+        bench = Bench(root=Path(root), config=config, environment=dict(os.environ), runs=given.runs)
+        if "eleven" in wanted:
+            eleven(bench)
+        single = bad(bench) if wanted & {"bad", "docker"} else 0
+        if "docker" in wanted:
+            docker(bench, given.engine, single)
+        if "fifty" in wanted:
+            fifty(bench)
+
+
+if __name__ == "__main__":
+    main()
