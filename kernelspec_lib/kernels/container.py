@@ -88,9 +88,14 @@ def _mounts(container: Container) -> tuple[str, ...]:
 
 
 def _mount(mount: Mount) -> str:
-    # Docker reads a line of CSV: in quotes, a comma in a folder's name stays one.
-    fields = ["type=bind", f'"source={mount.source}"', f'"target={mount.target}"']
+    fields = ["type=bind", _field(f"source={mount.source}"), _field(f"target={mount.target}")]
     return ",".join([*fields, "readonly"] if mount.read_only else fields)
+
+
+def _field(text: str) -> str:
+    # Docker reads a line of CSV: in quotes, a comma in a folder's name stays one. What Jupyter will
+    # put for its word in braces is not known here.
+    return f'"{text}"' if "{" in text or "," in text else text
 
 
 def _user(owner: Owner) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ def test_the_least_container_is_hardened_and_has_a_limit_of_processes() -> None:
         "--label=kernelspec.owner=ada",
         "--label=kernelspec.kernel=churn",
         "--label=kernelspec.connection_file={connection_file}",
-        '--mount=type=bind,"source={connection_file}","target=/connection-spec"',
-        '--mount=type=bind,"source=/home/ada/work","target=/home/ada/work"',
+        '--mount=type=bind,"source={connection_file}",target=/connection-spec',
+        '--mount=type=bind,source=/home/ada/work,target=/home/ada/work',
         "--workdir=/home/ada/work",
         "--user=1000:100",
         "--pids-limit=4096",
@@ -107,7 +107,7 @@ def test_a_closed_root_leaves_tmp_and_a_home_to_write_to() -> None:
 def test_a_further_mount_is_read_only_where_the_site_says_so() -> None:
     data = Mount(source="/srv/a,b", target="/data", read_only=True)
     words = options(dataclasses.replace(CONTAINER, mounts=(data,)))
-    assert '--mount=type=bind,"source=/srv/a,b","target=/data",readonly' in words
+    assert '--mount=type=bind,"source=/srv/a,b",target=/data,readonly' in words
 
 
 def test_the_users_variables_come_last_and_win() -> None:
