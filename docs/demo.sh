@@ -9,7 +9,9 @@ image=
 trap 'rm -rf "$folder"; if [ -n "$image" ]; then docker image rm "$image" >/dev/null; fi' EXIT
 cd "$folder"
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+bold= plain=
+if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
+say() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 run() {
   say "$*"
   "$@"
@@ -28,11 +30,11 @@ if [ $engine = venv ] && ! command -v "python$python" >/dev/null; then
   python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 fi
 
-run kernelspec new --no-input --kernel-name demo --python "$python" --lib 'requests>=2.31'
-run kernelspec lint demo
+run kernelspec new --no-input --kernel-name kernelspec-demo --python "$python" --lib 'requests>=2.31'
+run kernelspec lint kernelspec-demo
 if [ $engine = docker ]; then
-  run kernelspec build demo --login demo
-  image=$(kernelspec emit demo --login demo 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["kernelspec"]["image"])')
+  run kernelspec build kernelspec-demo
+  image=$(kernelspec emit kernelspec-demo 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["kernelspec"]["image"])')
 fi
-run kernelspec emit demo --login demo --output kernels/demo
-run kernelspec try demo --login demo --engine $engine
+run kernelspec emit kernelspec-demo --output kernels/kernelspec-demo
+run kernelspec try kernelspec-demo --engine $engine
