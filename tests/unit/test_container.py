@@ -45,7 +45,7 @@ def test_the_least_container_is_hardened_and_has_a_limit_of_processes() -> None:
         "--label=kernelspec.kernel=churn",
         "--label=kernelspec.connection_file={connection_file}",
         '--mount=type=bind,"source={connection_file}",target=/connection-spec',
-        '--mount=type=bind,source=/home/ada/work,target=/home/ada/work',
+        "--mount=type=bind,source=/home/ada/work,target=/home/ada/work",
         "--workdir=/home/ada/work",
         "--user=1000:100",
         "--pids-limit=4096",

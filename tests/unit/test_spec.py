@@ -67,7 +67,7 @@ def test_the_source_systems_own_example(tmp_path: Path) -> None:
         "--label=kernelspec.kernel=dataflow",
         "--label=kernelspec.connection_file={connection_file}",
         '--mount=type=bind,"source={connection_file}",target=/connection-spec',
-        '--mount=type=bind,source=/home/anikishin/work,target=/root/work',
+        "--mount=type=bind,source=/home/anikishin/work,target=/root/work",
         "--workdir=/root/work",
         "--user=1017:1017",
         "--pids-limit=4096",
@@ -120,7 +120,7 @@ def test_a_limit_that_the_kernel_does_not_name_is_the_sites() -> None:
 def test_every_mount_of_the_site_is_the_owners() -> None:
     site = policy.from_value({"mounts": [{"source": "/srv/{login}", "target": "/data"}]})
     words = spec.emit(a_project(), site, ADA).argv
-    assert '--mount=type=bind,source=/srv/ada,target=/data,readonly' in words
+    assert "--mount=type=bind,source=/srv/ada,target=/data,readonly" in words
 
 
 def test_jupyter_loads_the_folder(tmp_path: Path) -> None:
