@@ -5,11 +5,11 @@
 set -euo pipefail
 
 folder=$(mktemp -d)
-image=
+image=''
 trap 'rm -rf "$folder"; if [ -n "$image" ]; then docker image rm "$image" >/dev/null; fi' EXIT
 cd "$folder"
 
-bold= plain=
+bold='' plain=''
 if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 say() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 run() {

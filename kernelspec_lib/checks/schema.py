@@ -31,7 +31,7 @@ def check(document: Document, path: str) -> Iterator[Finding]:
     if isinstance(document.value, dict):
         yield from _check_libs(document, path, document.value)
         yield from _check_texts(document, path, document.value)
-        yield from _check_memory(document, path, document.value)
+        yield from _check_sizes(document, path, document.value)
         yield from _check_production(document, path, document.value)
         yield from _check_ignore(document, path, document.value)
 
@@ -121,21 +121,23 @@ def _check_texts(document: Document, path: str, value: dict[str, Any]) -> Iterat
             )
 
 
-def _check_memory(document: Document, path: str, value: dict[str, Any]) -> Iterator[Finding]:
+def _check_sizes(document: Document, path: str, value: dict[str, Any]) -> Iterator[Finding]:
     """Docker starts no container below 6 MiB, and counts bytes in 64 bits."""
     resources = value.get("resources")
-    text = resources.get("memory") if isinstance(resources, dict) else None
-    if not isinstance(text, str) or not _SIZE.fullmatch(text):
-        return
-    if not _MIN_MEMORY <= project.size_in_bytes(text) <= _MAX_MEMORY:
-        yield Finding.of(
-            "KS104",
-            f"no container can have {shown(text)} of memory",
-            'accepted: "6m" or more; a kernel with pandas wants "1g" at least',
-            path=path,
-            pointer="/resources/memory",
-            span=document.span_of("/resources/memory"),
-        )
+    for key, least in (("memory", _MIN_MEMORY), ("shm_size", 1)):
+        text = resources.get(key) if isinstance(resources, dict) else None
+        if not isinstance(text, str) or not _SIZE.fullmatch(text):
+            continue
+        if not least <= project.size_in_bytes(text) <= _MAX_MEMORY:
+            pointer = f"/resources/{key}"
+            yield Finding.of(
+                "KS104",
+                f"no container can have {shown(text)} of {key}",
+                'accepted: what the machine has, such as "4g"; memory from "6m" on',
+                path=path,
+                pointer=pointer,
+                span=document.span_of(pointer),
+            )
 
 
 def _check_production(document: Document, path: str, value: dict[str, Any]) -> Iterator[Finding]:
