@@ -81,7 +81,9 @@ class Document:
         """The text of line *number* (from 1), without its end; empty past the last line."""
         if not 1 <= number <= len(self._lines):
             return ""
-        return _LINE_END.split(self.text[self._lines[number - 1] :], maxsplit=1)[0]
+        start = self._lines[number - 1]
+        end = _LINE_END.search(self.text, start)
+        return self.text[start : end.start() if end else None]
 
     def span_of(self, pointer: str) -> Span:
         """Where the value at JSON Pointer *pointer* stands (RFC 6901).

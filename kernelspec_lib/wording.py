@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 
@@ -14,6 +15,7 @@ def shown(text: str, limit: int = 60) -> str:
     return '"' + "".join(_visible(character) for character in clipped) + '"'
 
 
+@lru_cache(maxsize=16)
 def without_passwords(text: str) -> str:
     """*text* with stars for what stands before the @ of a URL. Its length stays the same."""
     return _CREDENTIALS.sub(lambda found: "*" * len(found.group()), text)
