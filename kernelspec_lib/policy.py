@@ -33,6 +33,8 @@ class Policy:
     image: str = "{registry}/{login}_{image_name}:{image_version}"
     index_url: str | None = None
     """The one package index; None: pip's own configuration says which."""
+    other_indexes: bool = False
+    """Whether --index-url may name another one all the same."""
     default_resources: Mapping[str, Any] = field(default_factory=dict)
     """As in requirements.json: what a kernel gets for each limit that it does not name."""
     network: Literal["host"] = "host"
@@ -86,6 +88,7 @@ def from_value(value: Any) -> Policy:
         registry=value.get("registry", default.registry),
         image=value.get("image", default.image),
         index_url=value.get("index_url"),
+        other_indexes=value.get("other_indexes", default.other_indexes),
         default_resources=value.get("resources", {}).get("default", {}),
         network=value.get("network", default.network),
         work_dir=_mount(value["work_dir"], read_only=False)

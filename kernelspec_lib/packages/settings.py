@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import configparser
 import netrc
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from kernelspec_lib.errors import ToolMissing, UsageError
+from kernelspec_lib.packages import pipconf
+from kernelspec_lib.packages.keyring import Keyring, Login
 from kernelspec_lib.policy import Policy
 
-_TOKEN = re.compile(r"(?=[^/]*[0-9])[^/]{20,}")
+_TOKEN = re.compile(r"(?=[^/]*[0-9])[A-Za-z0-9+=~]{12,}|[^/]{20,}|[^/]*(?::|%3[Aa])[^/]*")
 """A part of a path that is likely a secret: some indexes are reached by a token in the path."""
-_SECTIONS = ("global", "install", "download")
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_QUERY = re.compile(r"(?<=://)([^\s?`'\"<>]+)\?[^\s`'\"<>)]*")
+_NAMED = re.compile(r"([A-Za-z0-9._-]+)=(?=https?://)")
+"""uv lets an index have a name in front of its URL."""
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexConfig:
     """One package index and the way to it."""
 
-    url: str
+    url: str = field(repr=False)
     """Its root, without user name and password, and without a slash at its end."""
     origin: str
     """Who named it, such as "--index-url" or "$PIP_INDEX_URL"."""
@@ -36,7 +40,17 @@ class IndexConfig:
     trusted: bool = False
     """Whether pip was told to take the index's certificate as it is."""
     extra_urls: bool = False
-    """Whether pip knows further indexes, which are not asked."""
+    """Whether pip knows further indexes. They are never asked: whoever puts a package of a site's
+    own name on one of them would have it installed."""
+    keyring: Keyring | None = field(default=None, repr=False, compare=False)
+    """Asked where the index wants a login that nobody gave."""
+
+    @property
+    def login(self) -> Login | None:
+        """User name and password, as far as they are known by now; None: neither."""
+        if self.keyring is not None and self.keyring.found:
+            return self.keyring.found
+        return (self.username, self.password) if self.username or self.password else None
 
     @property
     def shown(self) -> str:
@@ -46,40 +60,67 @@ class IndexConfig:
         return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
     def hidden(self, text: str) -> str:
-        """*text* of another program, without what of the URL and the login is secret."""
-        for secret, told in ((self.url, self.shown), (self.password, "…"), (self.username, "…")):
-            text = text.replace(secret, told) if secret else text
+        """*text* of another program, without what is secret of URLs and logins."""
+        text = _QUERY.sub(r"\1", _USERINFO.sub("", text.replace(self.url, self.shown)))
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = text.replace(secret, "…")
         return text
+
+    def _secrets(self) -> set[str]:
+        username, password = self.login or ("", "")
+        # A user name alone is a token; beside a password it is a word that may stand anywhere.
+        told = {password, username if not password or _TOKEN.fullmatch(username) else ""}
+        told |= {unquote(urlsplit(one).password or "") for one in self.proxies.values()}
+        told |= {part for part in urlsplit(self.url).path.split("/") if _TOKEN.fullmatch(part)}
+        return {form for one in told if one for form in (one, quote(one, safe=""))}
 
 
 def configure(option: str | None, policy: Policy, environment: Mapping[str, str]) -> IndexConfig:
     """The index in force: *option*, the policy's, the environment's, pip's files', pip's own.
 
-    Raises UsageError for a URL that is none, and ToolMissing where nobody names an index.
+    Raises UsageError for a URL that is none, and for an *option* that names another index than
+    the policy; ToolMissing where nobody names an index.
     """
-    pip = _pip_files(environment)
-    url, origin = _named(option, policy, environment, pip)
+    pip = pipconf.read(environment)
+    candidates = list(_named(option, policy, environment, pip))
+    url, origin = candidates[0] if candidates else (_default(environment), "pip's default")
     bare, username, password = _parted(url, origin)
-    host = urlsplit(bare).hostname or ""
-    if not username:
-        username, password = _from_netrc(host, environment)
-    trusted = f"{environment.get('PIP_TRUSTED_HOST', '')} {pip.get('trusted-host', '')}".split()
-    return IndexConfig(
+    if option and policy.index_url and not policy.other_indexes:
+        _refuse_others(bare, policy.index_url)
+    if not password:
+        username, password = _login(bare, username, candidates[1:], environment)
+    proxies, no_proxy = _proxies(environment, pip)
+    trusted = (environment.get("PIP_TRUSTED_HOST") or pip.get("trusted-host", "")).split()
+    config = IndexConfig(
         url=bare,
         origin=origin,
         username=username,
         password=password,
-        proxies=_proxies(environment, pip),
-        no_proxy=environment.get("no_proxy") or environment.get("NO_PROXY") or "",
+        proxies=proxies,
+        no_proxy=no_proxy,
         ca_bundle=_ca_bundle(environment, pip),
-        trusted=host in trusted or urlsplit(bare).netloc in trusted,
+        trusted=urlsplit(bare).hostname in trusted or urlsplit(bare).netloc in trusted,
         extra_urls=bool(environment.get("PIP_EXTRA_INDEX_URL") or pip.get("extra-index-url")),
     )
+    # The URL itself is what logins are kept under, but it may not stand in an argv with a token.
+    places = [bare] if config.shown == bare else []
+    places.append(urlsplit(bare).netloc)
+    keyring = Keyring(places=places, username=username, environment=environment)
+    return config if password else replace(config, keyring=keyring)
+
+
+def _refuse_others(url: str, allowed: str) -> None:
+    if url != _parted(allowed, "the site policy")[0]:
+        raise UsageError(
+            "--index-url names another package index than the site policy, which allows that one "
+            "alone; leave the option out, or let the policy say other_indexes: true"
+        )
 
 
 def _named(
     option: str | None, policy: Policy, environment: Mapping[str, str], pip: Mapping[str, str]
-) -> tuple[str, str]:
+) -> Iterator[tuple[str, str]]:
+    """Who names an index, the first in force."""
     candidates = (
         (option, "--index-url"),
         (policy.index_url, "the site policy"),
@@ -90,9 +131,36 @@ def _named(
     )
     for url, origin in candidates:
         if url and url.strip():
-            # uv lets an index have a name in front: name=https://…
-            return re.sub(r"^[A-Za-z0-9_-]+=(?=https?://)", "", url.strip()), origin
-    return _default(environment), "pip's default"
+            yield url.strip(), origin
+
+
+def _login(
+    url: str, username: str, others: list[tuple[str, str]], environment: Mapping[str, str]
+) -> tuple[str, str]:
+    """What the environment has for the index at *url*, whose URL holds no password.
+
+    The policy names an index without a login; the variables and files of each user may name the
+    same one with it. *others* are those that are not in force.
+    """
+    known: list[tuple[str, ...]] = []
+    for other, origin in others:
+        try:
+            bare, *own = _parted(other, origin)
+        except UsageError:
+            continue  # it is not in force
+        if bare == url:
+            known.append(tuple(own))
+    named = environment.get("UV_DEFAULT_INDEX", "")
+    name = _NAMED.match(named)
+    if name and _NAMED.sub("", named, count=1).rstrip("/") == url:
+        variable = f"UV_INDEX_{re.sub('[^A-Za-z0-9]', '_', name[1]).upper()}"
+        parts = ("USERNAME", "PASSWORD")
+        known.append(tuple(environment.get(f"{variable}_{part}", "") for part in parts))
+    known.append(_from_netrc(urlsplit(url).hostname or "", environment))
+    for user, password in known:
+        if (user or password) and username in ("", user):
+            return user, password
+    return username, ""
 
 
 def _default(environment: Mapping[str, str]) -> str:
@@ -114,9 +182,9 @@ def _default(environment: Mapping[str, str]) -> str:
 def _parted(url: str, origin: str) -> tuple[str, str, str]:
     """*url* without credentials, the user name, the password."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(_NAMED.sub("", url, count=1) if _NAMED.match(url) else url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
+        port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
     except ValueError:
         host, port = "", ""
     if not host or parts.scheme not in ("http", "https") or re.search(r"[\s\x00-\x1f]", url):
@@ -139,17 +207,25 @@ def _from_netrc(host: str, environment: Mapping[str, str]) -> tuple[str, str]:
     return (found[0] or found[1] or "", found[2] or "") if found else ("", "")
 
 
-def _proxies(environment: Mapping[str, str], pip: Mapping[str, str]) -> dict[str, str]:
+def _proxies(environment: Mapping[str, str], pip: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """By scheme, and the hosts that are reached without.
+
+    As pip: its own setting is for every host. As requests: a variable in small letters stands
+    before the same in capitals, and switches it off where it is empty.
+    """
     if proxy := environment.get("PIP_PROXY") or pip.get("proxy"):
-        return {"http": proxy, "https": proxy}
+        return dict.fromkeys(("http", "https"), _with_scheme(proxy)), ""
     found = {}
     for scheme in ("http", "https"):
-        names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
-        for name in names:
-            if environment.get(name):
-                found[scheme] = environment[name]
+        for name in (f"{scheme}_proxy", "all_proxy"):
+            if proxy := environment.get(name, environment.get(name.upper(), "")):
+                found[scheme] = _with_scheme(proxy)
                 break
-    return found
+    return found, environment.get("no_proxy", environment.get("NO_PROXY", ""))
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _ca_bundle(environment: Mapping[str, str], pip: Mapping[str, str]) -> str | None:
@@ -162,38 +238,3 @@ def _ca_bundle(environment: Mapping[str, str], pip: Mapping[str, str]) -> str | 
         or environment.get("SSL_CERT_FILE")
         or None
     )
-
-
-def _pip_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """What pip's configuration files say, later ones over earlier ones.
-
-    Source: "Configuration Files" in pip's documentation.
-    """
-    settings: dict[str, str] = {}
-    for path in _pip_paths(environment):
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read_string(path.read_text(encoding="utf-8", errors="replace"))
-        except (OSError, configparser.Error):
-            continue  # not there, or not to be read: pip would say so itself
-        for section in _SECTIONS:
-            if parser.has_section(section):
-                items = parser.items(section)
-                settings |= {key.replace("_", "-"): value for key, value in items}
-    return settings
-
-
-def _pip_paths(environment: Mapping[str, str]) -> Iterator[Path]:
-    named = environment.get("PIP_CONFIG_FILE")
-    if named == "/dev/null":
-        return
-    for folder in reversed((environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")):
-        yield Path(folder) / "pip" / "pip.conf"
-    yield Path("/etc/pip.conf")
-    if home := environment.get("HOME"):
-        yield Path(home) / ".pip" / "pip.conf"
-        yield Path(environment.get("XDG_CONFIG_HOME") or f"{home}/.config") / "pip" / "pip.conf"
-    if prefix := environment.get("VIRTUAL_ENV"):
-        yield Path(prefix) / "pip.conf"
-    if named:
-        yield Path(named)

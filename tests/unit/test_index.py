@@ -371,7 +371,8 @@ def test_who_names_the_index_first(tmp_path: Path) -> None:
         "PIP_CONFIG_FILE": str(file),
     }
     policy = Policy(index_url="https://b.example/simple")
-    found = [configure("https://a.example/simple", policy, environment)]
+    lenient = replace(policy, other_indexes=True)
+    found = [configure("https://a.example/simple", lenient, environment)]
     found.append(configure(None, policy, environment))
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
         found.append(configure(None, Policy(), environment))

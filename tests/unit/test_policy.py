@@ -47,12 +47,14 @@ def test_what_it_names_is_read(tmp_path: Path) -> None:
         {
             "registry": "registry.example/docker/registry",
             "index_url": "https://index.example/simple",
+            "other_indexes": True,
             "work_dir": {"source": "/home/{login}/work", "target": "/root/work"},
             "mounts": [{"source": "/srv/shared"}],
             "resources": {"default": {"memory": "4g"}},
         },
     )
     read = policy.load(path)
+    assert (read.index_url, read.other_indexes) == ("https://index.example/simple", True)
     assert read.work_dir == Mount(source="/home/{login}/work", target="/root/work", read_only=False)
     assert read.mounts == (Mount(source="/srv/shared", target="/srv/shared", read_only=True),)
     assert read.default_resources == {"memory": "4g"}
@@ -65,6 +67,7 @@ def test_what_it_names_is_read(tmp_path: Path) -> None:
         ({"image": "{registry}/{image_name}"}, ":2:12: KS104"),
         ({"image": "{registry}/{login}_{image_name}:{tag}"}, ":2:12: KS104"),
         ({"index_url": "https://ada:secret@index.example/simple"}, ":2:16: KS104"),
+        ({"other_indexes": "yes"}, ":2:20: KS103"),
         ({"work_dir": "work"}, ":2:15: KS104"),
         ({"work_dir": "/home/{login}/../other"}, ":2:15: KS104"),
         ({"mounts": [{"source": "/a,readonly"}]}, ":4:17: KS104"),
