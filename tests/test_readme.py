@@ -28,7 +28,13 @@ def shown(command: str) -> str:
 
 
 def test_the_help_shown_is_the_real_one() -> None:
-    context = click.Context(cli.kernelspec, info_name="kernelspec", terminal_width=100)
+    settings = cli.kernelspec.context_settings
+    context = click.Context(
+        cli.kernelspec,
+        info_name="kernelspec",
+        terminal_width=80,
+        help_option_names=settings["help_option_names"],
+    )
     assert shown("kernelspec --help") == cli.kernelspec.get_help(context)
 
 

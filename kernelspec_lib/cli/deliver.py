@@ -28,7 +28,9 @@ def emit_command(
     output: str | None,
     policy_path: str | None,
 ) -> None:
-    """Write kernel.json: to standard output, or into a kernel spec folder with its logos.
+    """Write kernel.json, or a whole kernel spec folder.
+
+    To standard output, or with its logos into the folder that --output names.
 
     PATH is a kernel's folder or a requirements.json; by default the folder you stand in.
     """
@@ -69,7 +71,9 @@ def build_command(
     push: bool,
     policy_path: str | None,
 ) -> None:
-    """Build the Docker image from requirements.lock, and print its reference.
+    """Build the Docker image from requirements.lock.
+
+    Its reference is printed at the end.
 
     PATH is a kernel's folder; by default the one you stand in.
     """
