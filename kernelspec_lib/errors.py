@@ -58,12 +58,17 @@ class FileUnusable(KernelspecError):
 class IndexUnreachable(KernelspecError):
     """The package index did not answer, or not as a package index does."""
 
-    def __init__(self, url: str, reason: str, remedy: str = "") -> None:
-        super().__init__(url, reason, remedy)
+    def __init__(self, url: str, reason: str, remedy: str = "", unseen: Sequence[str] = ()) -> None:
+        """unseen: the libs that could not be checked, where others could."""
+        super().__init__(url, reason, remedy, tuple(unseen))
         self.url, self.reason, self.remedy = url, reason, remedy
+        self.unseen = tuple(unseen)
 
     def __str__(self) -> str:
         told = f"cannot use the package index at {without_credentials(self.url)}: {self.reason}"
+        if self.unseen:
+            more = f" and {len(self.unseen) - 10} more" if len(self.unseen) > 10 else ""
+            told += f"; not checked: {', '.join(self.unseen[:10])}{more}"
         return f"{told}; {self.remedy}" if self.remedy else told
 
 

@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 from kernelspec_lib.packages.target import Target
 
 _SDIST = (".tar.gz", ".zip")
+_LONGEST = 255
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TITLE = re.compile(r"<title>\s*(links for|index of|simple|directory listing)", re.IGNORECASE)
 """How indexes head a page of a package that has no file (any more)."""
@@ -100,7 +101,7 @@ def _from_row(name: str, row: Any, base: str) -> File | None:
     return _file(
         name,
         filename=row["filename"],
-        url=urljoin(base, where) if isinstance(where, str) else "",
+        url=_joined(base, where) if isinstance(where, str) else "",
         requires_python=requires if isinstance(requires, str) else "",
         yanked=(yanked if isinstance(yanked, str) else "") if yanked else None,
         sha256=hashes.get("sha256") if isinstance(hashes, dict) else None,
@@ -135,11 +136,11 @@ class _Links(HTMLParser):
         given = dict(attrs)
         href = given.get("href")
         if tag == "base" and href:
-            self.base = urljoin(self.base, href)
+            self.base = _joined(self.base, href) or self.base
         if tag == "meta" and given.get("name") == "pypi:repository-version":
             self.seen = True
         if tag == "a" and href:
-            address = urljoin(self.base, href)
+            address = _joined(self.base, href)
             parts = urlsplit(address)
             digest = parts.fragment.removeprefix("sha256=")
             found = _file(
@@ -154,11 +155,22 @@ class _Links(HTMLParser):
                 self.files.append(found)
 
 
+def _joined(base: str, href: str) -> str:
+    """The address that *href* means on a page at *base*; empty where it means none."""
+    try:
+        address = urljoin(base, href)
+        urlsplit(address)
+    except ValueError:
+        return ""
+    return address
+
+
 def _file(
     name: str, *, filename: str, url: str, requires_python: str, yanked: str | None, sha256: object
 ) -> File | None:
     """None for what is no wheel and no source distribution, or has a version nobody can order."""
-    stem, tags = _split(name, filename)
+    # A longer name is no file, and may stand for more tags than there is memory.
+    stem, tags = _split(name, filename) if len(filename) <= _LONGEST else ("", None)
     version = _version(stem)
     if version is None:
         return None
@@ -200,10 +212,10 @@ def _behind(name: str, stem: str) -> str:
 
 
 def _page(name: str, files: Iterator[File] | list[File]) -> Page:
-    releases: dict[Version, tuple[File, ...]] = {}
+    releases: dict[Version, list[File]] = {}
     for one in files:
-        releases[one.version] = (*releases.get(one.version, ()), one)
-    return Page(name=name, releases=releases)
+        releases.setdefault(one.version, []).append(one)
+    return Page(name=name, releases={version: tuple(some) for version, some in releases.items()})
 
 
 @cache
