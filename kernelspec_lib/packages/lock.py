@@ -151,6 +151,11 @@ def read(path: Path) -> Lock | Garbled | None:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return Garbled(line=line, reason="it holds something that is not ASCII")
+    return parse(text)
+
+
+def parse(text: str) -> Lock | Garbled:
+    """The lock in *text*. Only what `render` writes is one."""
     try:
         return _parse(text.replace("\r\n", "\n").split("\n"))
     except _NotALock as error:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernelspec_lib.packages import binaries
+from kernelspec_lib.packages import binaries, children
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.target import Target
 
@@ -87,18 +87,7 @@ def compile_pins(
 
 def _run(command: Sequence[str], folder: str, seen: Mapping[str, str]) -> Compiled | Refused:
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=seen,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIMEOUT,
-            check=False,
-        )
+        done = children.run(command, folder=folder, environment=seen, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         return Refused(text=f"operation timed out after {TIMEOUT} s")
     if done.returncode != 0:

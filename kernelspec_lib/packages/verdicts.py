@@ -1,0 +1,142 @@
+"""Locks that were found lately, kept on disk, so that a second run need not ask the index again.
+
+Kept are locks without a warning, and nothing else: what is called wrong is looked at afresh every
+time, so that an old answer never blames anybody. A lock is good for as long as uv is told that a
+page of the index is, ten minutes: the index has no serial number that one request could tell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelspec_lib import __version__
+from kernelspec_lib.packages import lock as locks
+from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.packages.target import Target
+from kernelspec_lib.policy import Policy
+from kernelspec_lib.project import KernelProject
+
+FORMAT = 1
+GOOD_FOR = 600.0
+"""Seconds; as `packages.uv` tells uv."""
+KEPT_FOR = 30 * 24 * 3600.0
+"""Seconds. What is older is taken away."""
+_MAX_BYTES = 2 * locks.MAX_BYTES
+
+
+def home(environment: Mapping[str, str]) -> Path | None:
+    """The folder of all that is kept: $KERNELSPEC_CACHE, else a part of the user's cache folder.
+
+    None where the environment names none.
+    """
+    if named := environment.get("KERNELSPEC_CACHE"):
+        return Path(named)
+    user = environment.get("HOME")
+    usual = environment.get("XDG_CACHE_HOME") or (f"{user}/.cache" if user else "")
+    return Path(usual) / "kernelspec" if usual else None
+
+
+def key(
+    project: KernelProject, target: Target, config: IndexConfig, policy: Policy, uv: str
+) -> str:
+    """A digest of all that the verdict on *project* depends on, but for the state of the index.
+
+    uv: the path of its program, whose size and date stand for its version. Raises OSError.
+    Of the login there is the user name, and whether there is a password: no digest of a secret.
+    """
+    tool = Path(uv).stat()
+    depends = {
+        "format": FORMAT,
+        "kernelspec": __version__,
+        "uv": [uv, tool.st_size, tool.st_mtime_ns],
+        "libs": [[lib.pointer, str(lib.requirement)] for lib in project.libs],
+        "fingerprint": locks.fingerprint(project),
+        "target": repr(target),
+        "index": [config.url, config.username, bool(config.password), config.extra_urls],
+        "policy": repr(policy),
+    }
+    return hashlib.sha256(json.dumps(depends).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """A folder of locks. It may vanish, be read-only or hold anything: then there are none."""
+
+    folder: Path
+    now: Callable[[], float]
+    """Seconds since the epoch."""
+
+    def get(self, key: str) -> Lock | None:
+        """The lock that was kept as *key*, if it is whole and not too old."""
+        path = self.folder / key
+        try:
+            with path.open("rb") as file:
+                raw = file.read(_MAX_BYTES)
+        except OSError:
+            return None
+        kept = _read(raw, key)
+        if kept is None:
+            # A machine that lost its power, or another hand: it is no news to anybody.
+            _remove(path)
+            return None
+        lock, made = kept
+        return lock if 0 <= self.now() - made <= GOOD_FOR else None
+
+    def put(self, key: str, lock: Lock) -> None:
+        """Keeps *lock*, if it has no warning and the folder can be written to."""
+        if lock.warnings:
+            return
+        row = {"format": FORMAT, "key": key, "made": self.now(), "lock": locks.render(lock)}
+        told = json.dumps(row).encode()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, staged = tempfile.mkstemp(prefix=".", dir=self.folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(_digest(told) + b"\n" + told)
+                Path(staged).replace(self.folder / key)
+            except BaseException:
+                _remove(Path(staged))
+                raise
+        except OSError:
+            return
+
+    def prune(self) -> None:
+        """Takes away what is older than a month."""
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if self.now() - entry.stat(follow_symlinks=False).st_mtime > KEPT_FOR:
+                        _remove(Path(entry.path))
+        except OSError:
+            return
+
+
+def _digest(told: bytes) -> bytes:
+    return hashlib.sha256(told).hexdigest().encode()
+
+
+def _read(raw: bytes, key: str) -> tuple[Lock, float] | None:
+    """The lock in *raw*, and when it was made; None for anything but what `put` wrote."""
+    digest, _, told = raw.partition(b"\n")
+    if digest != _digest(told):
+        return None
+    row = json.loads(told)
+    if (row["format"], row["key"]) != (FORMAT, key):
+        return None
+    lock = locks.parse(row["lock"])
+    return (lock, row["made"]) if isinstance(lock, Lock) else None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
