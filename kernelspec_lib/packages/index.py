@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -73,10 +74,16 @@ class HttpIndex:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._pages: dict[str, Page | None] = {}
+        self._asking: dict[str, Lock] = {}
         self._down: IndexUnreachable | None = None
 
     def page(self, name: str) -> Page | None:
         """As Index.page. Where the index is out of reach once, it is not tried for each package."""
+        # Several kernels want the same page at once: the first one asks, the others wait for it.
+        with self._asking.setdefault(name, Lock()):
+            return self._page(name)
+
+    def _page(self, name: str) -> Page | None:
         if name in self._pages:
             return self._pages[name]
         if self._down is not None:
