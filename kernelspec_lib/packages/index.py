@@ -19,6 +19,8 @@ from kernelspec_lib.packages.transport import CONNECTIONS, Patience, Reply, Tran
 __all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of"]
 
 _MAX_FILE = 512 * 1024**2
+_ENOUGH = 3
+"""Pages that failed, and none that did not."""
 _WELL_KNOWN = "pip"
 _LOGIN = "is this the URL of the index, and does it want a login?"
 
@@ -54,10 +56,11 @@ def pages_of(
 ) -> tuple[Mapping[str, Page | None], IndexUnreachable | None]:
     """The pages of *names*, asked for side by side, and the first failure if there was one.
 
-    A name that could not be asked for is not in the mapping.
+    A name that could not be asked for is not in the mapping; the failure names it.
     """
     found: dict[str, Page | None] = {}
     trouble = None
+    unseen = []
     wanted = list(dict.fromkeys(names))
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
         for name, future in [(name, threads.submit(index.page, name)) for name in wanted]:
@@ -65,6 +68,9 @@ def pages_of(
                 found[name] = future.result()
             except IndexUnreachable as error:
                 trouble = trouble or error
+                unseen.append(name)
+    if trouble is not None and found:
+        trouble = IndexUnreachable(trouble.url, trouble.reason, trouble.remedy, unseen)
     return found, trouble
 
 
@@ -75,10 +81,14 @@ class HttpIndex:
         self._transport = transport
         self._pages: dict[str, Page | None] = {}
         self._asking: dict[str, Lock] = {}
-        self._down: IndexUnreachable | None = None
+        self._failed: dict[str, IndexUnreachable] = {}
 
     def page(self, name: str) -> Page | None:
-        """As Index.page. Where the index is out of reach once, it is not tried for each package."""
+        """As Index.page.
+
+        One sick page does not hide the others. An index that is out of reach as a whole is not
+        tried for each package, nor one that has had nothing but nonsense to say.
+        """
         # Several kernels want the same page at once: the first one asks, the others wait for it.
         with self._asking.setdefault(name, Lock()):
             return self._page(name)
@@ -86,12 +96,12 @@ class HttpIndex:
     def _page(self, name: str) -> Page | None:
         if name in self._pages:
             return self._pages[name]
-        if self._down is not None:
-            raise self._down
+        if name in self._failed or (len(self._failed) >= _ENOUGH and not self._pages):
+            raise self._failed.get(name) or next(iter(self._failed.values()))
         try:
             page = self._read(name)
         except IndexUnreachable as error:
-            self._down = error
+            self._failed[name] = error
             raise
         self._pages[name] = page
         return page
