@@ -109,7 +109,7 @@ def _judge(
         if one.project is None or resolving is None:
             continue
         try:
-            findings += _resolve(one, resolving)
+            findings += _resolve(one, resolving, troubles)
         except KernelspecError as trouble:
             troubles.append(trouble)
     judgement = Judgement(
@@ -143,8 +143,13 @@ def _tell(judgement: Judgement, troubles: Sequence[KernelspecError], reporting: 
     return troubles[0].exit_code if troubles else 0
 
 
-def _resolve(examined: Examined, resolving: _Resolving) -> list[Finding]:
-    """The findings about the pins; the lock is written where there is no error among them."""
+def _resolve(
+    examined: Examined, resolving: _Resolving, troubles: list[KernelspecError]
+) -> list[Finding]:
+    """The findings about the pins; the lock is written where there is no error among them.
+
+    What could not be looked at is added to *troubles*.
+    """
     # What resolving needs takes as long to load as all of validate takes to run.
     from kernelspec_lib.checks import pins
     from kernelspec_lib.packages import index, lock, resolver
@@ -157,5 +162,7 @@ def _resolve(examined: Examined, resolving: _Resolving) -> list[Finding]:
         target = Path(resolving.output or project.place.folder / projects.LOCK)
         lock.write(outcome, target)
         click.echo(f"{target}: {len(outcome.packages)} packages, pinned and hashed", err=True)
+    elif outcome.trouble is not None:
+        troubles.append(outcome.trouble)
     found = pins.check(project, outcome)
     return [one for one in found if one.is_error or one.code not in project.ignore]

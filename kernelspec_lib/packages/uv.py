@@ -77,12 +77,16 @@ def compile_pins(
     with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
         asked, settings = Path(folder, "libs.in"), Path(folder, "uv.toml")
         asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
+        settings.touch(0o600)
         settings.write_text(_settings(config, sources), encoding="utf-8")
         options = [str(asked), "--config-file", str(settings), "--cache-dir", str(kept)]
         options += ["--refresh"] if fresh else []
         options += [f"--no-binary={one.name}" for one in sources]
         command = [binary, "pip", "compile", *options, *_options(target)]
-        return _run(command, folder, _environment(config, environment))
+        answer = _run(command, folder, _environment(config, environment))
+        if isinstance(answer, Refused):
+            return Refused(text=config.hidden(answer.text))
+        return answer
 
 
 def _run(command: Sequence[str], folder: str, seen: Mapping[str, str]) -> Compiled | Refused:
@@ -148,10 +152,11 @@ def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[st
     if config.no_proxy:
         seen["NO_PROXY"] = config.no_proxy
     if config.ca_bundle:
-        seen["SSL_CERT_FILE"] = config.ca_bundle
-    if config.username:
-        seen[f"UV_INDEX_{_INDEX.upper()}_USERNAME"] = config.username
-        seen[f"UV_INDEX_{_INDEX.upper()}_PASSWORD"] = config.password
+        kind = "DIR" if Path(config.ca_bundle).is_dir() else "FILE"
+        seen[f"SSL_CERT_{kind}"] = config.ca_bundle
+    if config.login is not None:
+        seen[f"UV_INDEX_{_INDEX.upper()}_USERNAME"] = config.login[0]
+        seen[f"UV_INDEX_{_INDEX.upper()}_PASSWORD"] = config.login[1]
     return seen
 
 
