@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -93,7 +91,10 @@ def eleven(bench: Bench) -> None:
         rows["pip"].append(bench.pip(LIBS))
     medians = {name: median(runs) for name, runs in rows.items()}
     locked = (folder / "requirements.lock").read_text().count("\n    --hash=")
-    print(f"\neleven libs ({locked} hashes): " + ", ".join(f"{k} {v:.2f} s" for k, v in medians.items()))
+    print(
+        f"\neleven libs ({locked} hashes): "
+        + ", ".join(f"{k} {v:.2f} s" for k, v in medians.items())
+    )
     tell("cold against uv cold", medians["cold"] / medians["uv cold"], 1.3)
     tell("warm against uv as served", medians["warm"] / medians["uv warm"], 0.15)
     tell("pip --dry-run against cold", medians["pip"] / medians["cold"], 6, least=True)
@@ -109,7 +110,10 @@ def bad(bench: Bench) -> float:
     bench.ours([one], bench.fresh("warm-up"), code=1)
     for _ in range(bench.runs):
         pairs.append(
-            (bench.ours([one], bench.fresh("own"), code=1), bench.ours([ten], bench.fresh("own"), code=1))
+            (
+                bench.ours([one], bench.fresh("own"), code=1),
+                bench.ours([ten], bench.fresh("own"), code=1),
+            )
         )
     single, many = (median(column) for column in zip(*pairs, strict=True))
     print(f"\none bad pin {single:.2f} s, ten bad pins {many:.2f} s, both with an empty cache")
@@ -130,7 +134,9 @@ def fifty(bench: Bench) -> None:
     cold, warm = bench.ours(folders, cache), bench.ours(folders, cache)
     other = bench.fresh("other")
     theirs = sum(bench.uv(libs, other).seconds for libs in wanted)
-    print(f"\n{KERNELS} kernels: {cold.seconds:.1f} s, again {warm.seconds:.1f} s; uv {theirs:.1f} s")
+    print(
+        f"\n{KERNELS} kernels: {cold.seconds:.1f} s, again {warm.seconds:.1f} s; uv {theirs:.1f} s"
+    )
     tell("fifty kernels against uv fifty times", cold.seconds / theirs, 0.25)
     tell("peak of memory, MB", max(cold.megabytes, warm.megabytes), 150)
 
@@ -177,7 +183,9 @@ def main() -> None:
     given = parser.parse_args()
     wanted = set(given.only.split(","))
     config = index.configure(None, policies.load(None), os.environ)
-    print(f"{datetime.now(UTC):%Y-%m-%d}: Python {PYTHON}, uv {version('uv')}, pip {version('pip')}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}: Python {PYTHON}, uv {version('uv')}, pip {version('pip')}"
+    )
     with tempfile.TemporaryDirectory(prefix="bench-") as root:
         bench = Bench(root=Path(root), config=config, environment=dict(os.environ), runs=given.runs)
         if "eleven" in wanted:
