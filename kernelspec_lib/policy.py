@@ -25,6 +25,18 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnImage:
+    """What the site says of base images of its own. None: as of any image."""
+
+    pattern: str
+    """Of references, with * and ?."""
+    glibc: tuple[int, int] | None = None
+    python: str | None = None
+    """With its patch version, such as "3.11.9"."""
+    machine: str = "x86_64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the site allows its kernels, and where they run. The defaults are the built-in one."""
 
@@ -33,6 +45,9 @@ class Policy:
     image: str = "{registry}/{login}_{image_name}:{image_version}"
     index_url: str | None = None
     """The one package index; None: pip's own configuration says which."""
+    source_only: bool = True
+    """Whether libs may be built from their sources, by docker build."""
+    images: tuple[OwnImage, ...] = ()
     other_indexes: bool = False
     """Whether --index-url may name another one all the same."""
     default_resources: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +103,8 @@ def from_value(value: Any) -> Policy:
         registry=value.get("registry", default.registry),
         image=value.get("image", default.image),
         index_url=value.get("index_url"),
+        source_only=value.get("source_only", default.source_only),
+        images=tuple(map(_own_image, value.get("images", ()))),
         other_indexes=value.get("other_indexes", default.other_indexes),
         default_resources=value.get("resources", {}).get("default", {}),
         network=value.get("network", default.network),
@@ -97,6 +114,16 @@ def from_value(value: Any) -> Policy:
         mounts=tuple(_mount(mount, read_only=True) for mount in value.get("mounts", ())),
         read_only_root=value.get("read_only_root", default.read_only_root),
         launcher=value.get("launcher", default.launcher),
+    )
+
+
+def _own_image(value: Any) -> OwnImage:
+    glibc = value.get("glibc")
+    return OwnImage(
+        pattern=value["pattern"],
+        glibc=(int(glibc.split(".")[0]), int(glibc.split(".")[1])) if glibc else None,
+        python=value.get("python"),
+        machine=value.get("machine", "x86_64"),
     )
 
 

@@ -42,6 +42,10 @@ class File:
     yanked: str | None = None
     """Why it was withdrawn, often without a word; None: it was not."""
     sha256: str | None = None
+    metadata: bool = False
+    """Whether its metadata lies beside it, at its URL and ".metadata" (PEP 658)."""
+    size: int | None = None
+    """Bytes; None: the page does not tell."""
 
     def admits(self, target: Target) -> bool:
         """Whether its Requires-Python has *target* in it. What cannot be read excludes nobody."""
@@ -50,7 +54,14 @@ class File:
 
     def fits(self, target: Target) -> bool:
         """Whether it is a wheel with a tag of *target*."""
-        return self.tags is not None and not target.tags.isdisjoint(parse_tag(self.tags))
+        return self.rank(target) is not None
+
+    def rank(self, target: Target) -> int | None:
+        """How much pip of *target* likes this wheel, 0 most; None: it does not fit."""
+        if self.tags is None:
+            return None
+        known = target.tags
+        return min((known[tag] for tag in parse_tag(self.tags) if tag in known), default=None)
 
     def installs(self, target: Target) -> bool:
         """Whether pip of *target* would install it without building anything."""
@@ -67,6 +78,11 @@ class Page:
     def of(self, version: Version) -> tuple[File, ...]:
         """The files of *version*; none where there is no such release."""
         return self.releases.get(version, ())
+
+    @property
+    def tells_pythons(self) -> bool:
+        """Whether the page says of any file which Pythons it is for. Old indexes never do."""
+        return any(one.requires_python for files in self.releases.values() for one in files)
 
     def newest_for(self, target: Target) -> Version | None:
         """The newest final release that installs on *target* as it is; None: there is none."""
@@ -105,6 +121,8 @@ def _from_row(name: str, row: Any, base: str) -> File | None:
         requires_python=requires if isinstance(requires, str) else "",
         yanked=(yanked if isinstance(yanked, str) else "") if yanked else None,
         sha256=hashes.get("sha256") if isinstance(hashes, dict) else None,
+        metadata=bool(row.get("core-metadata", row.get("dist-info-metadata", False))),
+        size=size if isinstance(size := row.get("size"), int) and size >= 0 else None,
     )
 
 
@@ -150,6 +168,7 @@ class _Links(HTMLParser):
                 requires_python=given.get("data-requires-python") or "",
                 yanked=(given["data-yanked"] or "") if "data-yanked" in given else None,
                 sha256=digest,
+                metadata="data-core-metadata" in given or "data-dist-info-metadata" in given,
             )
             if found is not None:
                 self.files.append(found)
@@ -166,7 +185,15 @@ def _joined(base: str, href: str) -> str:
 
 
 def _file(
-    name: str, *, filename: str, url: str, requires_python: str, yanked: str | None, sha256: object
+    name: str,
+    *,
+    filename: str,
+    url: str,
+    requires_python: str,
+    yanked: str | None,
+    sha256: object,
+    metadata: bool,
+    size: int | None = None,
 ) -> File | None:
     """None for what is no wheel and no source distribution, or has a version nobody can order."""
     # A longer name is no file, and may stand for more tags than there is memory.
@@ -182,6 +209,8 @@ def _file(
         requires_python=requires_python,
         yanked=yanked,
         sha256=sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None,
+        metadata=metadata,
+        size=size,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
+from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import KernelProject
 
 SAFE_GLIBC = (2, 28)
@@ -24,6 +26,9 @@ _OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?python:(?P<tag>[^@/]+)")
 _NEWEST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 19, 11: 14, 12: 12, 13: 9, 14: 0}
 """By minor version, the newest patch known when this was written: images follow it closely."""
 
+_ALPINE_MUSL = (1, 2)
+"""Of every Alpine since 3.13, so of every one that official images stand on."""
+
 _OLDEST_GLIBC_MINOR = 5
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
@@ -38,16 +43,18 @@ class Target:
     """With the patch: `>=3.8.1` admits 3.8.20 and not 3.8."""
     glibc: tuple[int, int] = SAFE_GLIBC
     machine: str = "x86_64"
+    musl: tuple[int, int] | None = None
+    """The C library of an image on Alpine, where *glibc* counts for nothing; None: it has none."""
 
     @property
     def platform(self) -> str:
         """The newest platform whose wheels install, such as "manylinux_2_36_x86_64"."""
-        major, minor = self.glibc
-        return f"manylinux_{major}_{minor}_{self.machine}"
+        major, minor = self.musl or self.glibc
+        return f"{'musl' if self.musl else 'many'}linux_{major}_{minor}_{self.machine}"
 
     @property
-    def tags(self) -> frozenset[Tag]:
-        """The tags of every wheel that installs."""
+    def tags(self) -> Mapping[Tag, int]:
+        """The tags of every wheel that installs, with their rank: pip takes the lowest."""
         return _tags(self)
 
     @property
@@ -69,18 +76,35 @@ class Target:
         }
 
 
-def of(project: KernelProject) -> Target:
-    """The target of *project*: its Python, and the C library of its base image."""
+def of(project: KernelProject, images: Sequence[OwnImage] = ()) -> Target:
+    """The target of *project*: its Python, and the C library of its base image.
+
+    images: what the site says of its own.
+    """
     version = project.python_version
     minor = int(version.partition(".")[2])
+    own = _own(project, images)
     official = _OFFICIAL.match(project.base_image)
     tag = official["tag"] if official else ""
     named = re.match(rf"{re.escape(version)}\.\d+(?![\d.a-z])", tag)
+    patch = named[0] if named else f"{version}.{_NEWEST_PATCH.get(minor, 0)}"
+    alpine = re.search(r"-alpine(?:\d+(?:\.\d+)?)?\Z", tag) is not None and own.glibc is None
     return Target(
         python_version=version,
-        python_full_version=named[0] if named else f"{version}.{_NEWEST_PATCH.get(minor, 0)}",
-        glibc=_glibc(tag),
+        python_full_version=own.python or patch,
+        glibc=own.glibc or _glibc(tag),
+        machine=own.machine,
+        musl=_ALPINE_MUSL if alpine else None,
     )
+
+
+def _own(project: KernelProject, images: Sequence[OwnImage]) -> OwnImage:
+    """The first of *images* that the base image is, and that has the Python of *project*."""
+    for image in images:
+        fits = image.python is None or image.python.startswith(f"{project.python_version}.")
+        if fits and fnmatchcase(project.base_image, image.pattern):
+            return image
+    return OwnImage(pattern="*")
 
 
 def _glibc(tag: str) -> tuple[int, int]:
@@ -98,21 +122,28 @@ def _glibc(tag: str) -> tuple[int, int]:
 
 
 @cache
-def _tags(target: Target) -> frozenset[Tag]:
+def _tags(target: Target) -> Mapping[Tag, int]:
     major, minor = (int(part) for part in target.python_version.split("."))
     name = f"cp{major}{minor}"
     platforms = list(_platforms(target))
     # Named here, because packaging would take the ABI of the Python that runs.
     abi = f"{name}m" if minor < 8 else name
-    return frozenset(
-        (
-            *cpython_tags((major, minor), abis=[abi], platforms=platforms),
-            *compatible_tags((major, minor), interpreter=name, platforms=platforms),
-        )
+    ordered = (
+        *cpython_tags((major, minor), abis=[abi], platforms=platforms),
+        *compatible_tags((major, minor), interpreter=name, platforms=platforms),
     )
+    ranks: dict[Tag, int] = {}
+    for rank, tag in enumerate(ordered):
+        ranks.setdefault(tag, rank)
+    return ranks
 
 
 def _platforms(target: Target) -> Iterator[str]:
+    if target.musl:
+        for minor in range(target.musl[1], -1, -1):
+            yield f"musllinux_{target.musl[0]}_{minor}_{target.machine}"
+        yield f"linux_{target.machine}"
+        return
     major, newest = target.glibc
     for minor in range(newest, _OLDEST_GLIBC_MINOR - 1, -1):
         yield f"manylinux_{major}_{minor}_{target.machine}"
