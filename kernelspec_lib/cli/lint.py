@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +15,8 @@ from kernelspec_lib import project as projects
 from kernelspec_lib import reports
 from kernelspec_lib.checks import kernel
 from kernelspec_lib.checks.kernel import Examined
-from kernelspec_lib.cli import common
+from kernelspec_lib.cli import choosing, common
+from kernelspec_lib.cli.choosing import Choice, choice_options
 from kernelspec_lib.cli.reporting import (
     Reporting,
     deliver,
@@ -24,28 +26,56 @@ from kernelspec_lib.cli.reporting import (
 )
 from kernelspec_lib.errors import KernelspecError, UsageError
 from kernelspec_lib.findings import Finding, in_order
-from kernelspec_lib.policy import Policy
 from kernelspec_lib.reports.judgement import Judgement, Look
 
-_paths = click.argument("paths", metavar="[PATH]...", nargs=-1)
-_output = click.option("--output", metavar="FILE", help="Where the lock goes; for one PATH.")
-_index = click.option("--index-url", metavar="URL", help="The package index to ask.")
+if TYPE_CHECKING:
+    from kernelspec_lib.cli.resolving import Resolved, Resolving
+
+_NAMED = 10
+"""So many kernels that could not be checked are named, and the rest are counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Resolving:
-    """What resolving needs to know; None in its place: no network."""
+def _resolving_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command what resolving can be told, as its argument *wanted*."""
 
-    policy: Policy
-    index_url: str | None
-    output: str | None
+    @wraps(command)
+    def collected(
+        output: str | None,
+        index_url: str | None,
+        locked: bool,
+        no_cache: bool,
+        policy_path: str | None,
+        **given: Any,
+    ) -> Any:
+        # What resolving needs takes longer to load than all of validate takes to run.
+        from kernelspec_lib.cli.resolving import Resolving
+
+        if locked and output is not None:
+            raise UsageError("--locked writes nothing, so there is no --output")
+        policy = common.policy_in_force(policy_path)
+        wanted = Resolving(
+            policy=policy, index_url=index_url, output=output, locked=locked, cached=not no_cache
+        )
+        return command(wanted=wanted, **given)
+
+    for option in reversed(
+        (
+            click.option("--output", metavar="FILE", help="Where the lock goes; for one PATH."),
+            click.option("--locked", is_flag=True, help="Judge the lock there is; write nothing."),
+            click.option("--index-url", metavar="URL", help="The package index to ask."),
+            click.option("--no-cache", is_flag=True, help="Use nothing that earlier runs kept."),
+            common.policy_option,
+        )
+    ):
+        collected = option(collected)
+    return collected
 
 
 @click.command("validate")
-@_paths
+@choice_options
 @common.policy_option
 @report_options
-def validate_command(paths: tuple[str, ...], policy_path: str | None, reporting: Reporting) -> int:
+def validate_command(choice: Choice, policy_path: str | None, reporting: Reporting) -> int:
     """Judge kernels without the network.
 
     Schema, policy and Dockerfile; every error in one run.
@@ -53,72 +83,70 @@ def validate_command(paths: tuple[str, ...], policy_path: str | None, reporting:
     PATH is a kernel's folder or a requirements.json; by default the folder you stand in.
     """
     common.policy_in_force(policy_path)
-    return _judge(paths, reporting, whole=True, resolving=None)
+    return _judge(choice, reporting, whole=True, wanted=None)
 
 
 @click.command("resolve")
-@_paths
-@_output
-@_index
-@common.policy_option
+@choice_options
+@_resolving_options
 @report_options
-def resolve_command(
-    paths: tuple[str, ...],
-    output: str | None,
-    index_url: str | None,
-    policy_path: str | None,
-    reporting: Reporting,
-) -> int:
+def resolve_command(choice: Choice, wanted: Resolving, reporting: Reporting) -> int:
     """Check the pins, and write requirements.lock.
 
     The package index is asked what it offers the image's Python, and what fits together.
     """
-    policy = common.policy_in_force(policy_path)
-    wanted = _Resolving(policy=policy, index_url=index_url, output=output)
-    return _judge(paths, reporting, whole=False, resolving=wanted)
+    return _judge(choice, reporting, whole=False, wanted=wanted)
 
 
 @click.command("lint")
-@_paths
-@_output
-@_index
-@common.policy_option
+@choice_options
+@_resolving_options
 @report_options
-def lint_command(
-    paths: tuple[str, ...],
-    output: str | None,
-    index_url: str | None,
-    policy_path: str | None,
-    reporting: Reporting,
-) -> int:
+def lint_command(choice: Choice, wanted: Resolving, reporting: Reporting) -> int:
     """Validate and resolve: a pipeline's lint stage."""
-    policy = common.policy_in_force(policy_path)
-    wanted = _Resolving(policy=policy, index_url=index_url, output=output)
-    return _judge(paths, reporting, whole=True, resolving=wanted)
+    return _judge(choice, reporting, whole=True, wanted=wanted)
 
 
-def _judge(
-    paths: Sequence[str], reporting: Reporting, *, whole: bool, resolving: _Resolving | None
-) -> int:
-    if resolving and resolving.output and len(paths) > 1:
-        raise UsageError("--output names one file, and there are several PATHs")
-    examined = [_examine(path, whole=whole) for path in paths or (".",)]
-    findings = [finding for one in examined for finding in one.findings]
-    troubles: list[KernelspecError] = []
-    for one in examined if resolving else ():
-        if one.project is None or resolving is None:
-            continue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Troubles:
+    """What could not be checked, and why."""
+
+    all: list[tuple[str, KernelspecError]] = field(default_factory=list)
+    """Each with the file that it kept from being checked."""
+
+    def by_cause(self) -> Mapping[str, list[str]]:
+        """The files by what is told of their trouble."""
+        found: dict[str, list[str]] = {}
+        for path, trouble in self.all:
+            found.setdefault(str(trouble), []).append(path)
+        return found
+
+
+def _judge(choice: Choice, reporting: Reporting, *, whole: bool, wanted: Resolving | None) -> int:
+    paths = choosing.chosen(choice, os.environ)
+    if wanted and wanted.output and len(paths) > 1:
+        raise UsageError("--output names one file, and there are several kernels")
+    if not paths:
+        click.echo(f"no kernel was touched since {choice.changed_since}", err=True)
+    troubles = _Troubles()
+    examined = []
+    for path in paths:
         try:
-            findings += _resolve(one, resolving, troubles)
+            examined.append(_examine(path, whole=whole))
+        except UsageError:
+            raise
         except KernelspecError as trouble:
-            troubles.append(trouble)
+            troubles.all.append((path, trouble))
+    findings = [finding for one in examined for finding in one.findings]
+    if wanted:
+        findings += _resolve(examined, wanted, reporting, troubles)
     judgement = Judgement(
         checked=tuple(one.place.requirements for one in examined),
         findings=tuple(in_order(filter(reporting.wants, findings))),
         sources={one.place.requirements: one.document for one in examined},
-        unfinished=bool(troubles),
+        unfinished=bool(troubles.all),
     )
-    return _tell(judgement, troubles, reporting)
+    return _tell(judgement, troubles, reporting, several=len(paths) > 1)
 
 
 def _examine(path: str, *, whole: bool) -> Examined:
@@ -126,7 +154,7 @@ def _examine(path: str, *, whole: bool) -> Examined:
     return kernel.examine(replace(place, whole=place.whole and whole), projects.load(place))
 
 
-def _tell(judgement: Judgement, troubles: Sequence[KernelspecError], reporting: Reporting) -> int:
+def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, several: bool) -> int:
     look = Look(
         color=is_colored(reporting, os.environ, sys.stdout),
         width=terminal_width(),
@@ -136,33 +164,44 @@ def _tell(judgement: Judgement, troubles: Sequence[KernelspecError], reporting: 
         for path in judgement.checked:
             click.echo(f"checked {path}", err=True)
     deliver(reports.report(reporting.output_format, judgement, look), reporting)
-    for told in dict.fromkeys(str(trouble) for trouble in troubles):
+    for told, paths in troubles.by_cause().items():
         click.echo(f"kernelspec: {told}", err=True)
+        if several:
+            named = paths if reporting.verbose else paths[:_NAMED]
+            more = f" and {len(paths) - len(named)} more" if len(named) < len(paths) else ""
+            click.echo(f"  not checked for that reason: {', '.join(named)}{more}", err=True)
     if judgement.errors:
         return 1
-    return troubles[0].exit_code if troubles else 0
+    return troubles.all[0][1].exit_code if troubles.all else 0
 
 
 def _resolve(
-    examined: Examined, resolving: _Resolving, troubles: list[KernelspecError]
+    examined: Sequence[Examined], wanted: Resolving, reporting: Reporting, troubles: _Troubles
 ) -> list[Finding]:
-    """The findings about the pins; the lock is written where there is no error among them.
+    """The findings about the pins. What could not be checked goes into *troubles*."""
+    from kernelspec_lib.cli import resolving, running
 
-    What could not be looked at is added to *troubles*.
-    """
-    # What resolving needs takes as long to load as all of validate takes to run.
-    from kernelspec_lib.checks import pins
-    from kernelspec_lib.packages import index, lock, resolver
+    kernels = [one.project for one in examined if one.project is not None]
+    findings: list[Finding] = []
+    good: list[Resolved] = []
+    with running.ended_in_order(), resolving.bar(len(kernels), wanted=not reporting.quiet) as step:
+        for done in resolving.resolved(wanted, kernels):
+            findings += done.findings
+            if done.trouble is not None:
+                troubles.all.append((done.project.place.requirements, done.trouble))
+            elif done.lock is not None:
+                good.append(done)
+            step()
+    if not reporting.quiet:
+        for line in _good(good, wanted, each=reporting.verbose or len(kernels) == 1):
+            click.echo(line, err=True)
+    return findings
 
-    project = examined.project
-    assert project is not None  # noqa: S101 - the caller has looked
-    config = index.configure(resolving.index_url, resolving.policy, os.environ)
-    outcome = resolver.resolve(project, config, os.environ)
-    if isinstance(outcome, lock.Lock):
-        target = Path(resolving.output or project.place.folder / projects.LOCK)
-        lock.write(outcome, target)
-        click.echo(f"{target}: {len(outcome.packages)} packages, pinned and hashed", err=True)
-    elif outcome.trouble is not None:
-        troubles.append(outcome.trouble)
-    found = pins.check(project, outcome)
-    return [one for one in found if one.is_error or one.code not in project.ignore]
+
+def _good(done: Sequence[Resolved], wanted: Resolving, *, each: bool) -> list[str]:
+    """What is told of the locks that are good."""
+    state = "as the index still offers them" if wanted.locked else "pinned and hashed"
+    if not each and done:
+        number = sum(len(one.lock.packages) for one in done if one.lock)
+        return [f"{len(done)} locks: {number} packages, {state}"]
+    return [f"{one.path}: {len(one.lock.packages)} packages, {state}" for one in done if one.lock]

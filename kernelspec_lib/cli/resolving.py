@@ -1,0 +1,216 @@
+"""The part of `resolve` and `lint` that asks the index, for one kernel or for hundreds."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelspec_lib import project as projects
+from kernelspec_lib.errors import KernelspecError
+from kernelspec_lib.findings import Finding
+from kernelspec_lib.packages import binaries, children, lock, settings, target, verdicts
+from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.packages.verdicts import Verdicts
+from kernelspec_lib.policy import Policy
+from kernelspec_lib.project import KernelProject
+
+if TYPE_CHECKING:
+    from kernelspec_lib.packages.index import Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolving:
+    """What the user asked of it."""
+
+    policy: Policy
+    index_url: str | None
+    output: str | None
+    locked: bool
+    """Whether the lock that is there is judged, and nothing is written."""
+    cached: bool
+    """Whether what an earlier run found may be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What came of one kernel."""
+
+    project: KernelProject
+    findings: tuple[Finding, ...] = ()
+    trouble: KernelspecError | None = None
+    """Why it could not be checked, or not wholly."""
+    lock: Lock | None = None
+    """The lock that is good."""
+    path: Path
+    """Where it stands."""
+
+
+def resolved(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Resolved]:
+    """What comes of each of *kernels*, in their order; a lock is written before it is yielded."""
+    if not kernels:
+        return
+    try:
+        config = settings.configure(wanted.index_url, wanted.policy, os.environ)
+    except KernelspecError as trouble:
+        for project in kernels:
+            yield Resolved(project=project, trouble=trouble, path=_path(wanted, project))
+        return
+    with ExitStack() as stack:
+        # The index is opened for the first kernel that needs it.
+        asking = _Asking(stack, config, cached=wanted.cached)
+        one = _locked_one if wanted.locked else _resolved_one
+        waiting = [one(asking, wanted, project) for project in kernels]
+        for answer in waiting:
+            yield answer()
+
+
+class _Asking:
+    """One open index, one cache and some threads, for all kernels of a run."""
+
+    def __init__(self, stack: ExitStack, config: IndexConfig, *, cached: bool) -> None:
+        self.config = config
+        self._stack = stack
+        home = verdicts.home(os.environ) if cached else None
+        self._cache = home / "uv" if home else None
+        self.verdicts = Verdicts(folder=home / "verdicts", now=time.time) if home else None
+        self._begun: dict[object, Callable[[], object]] = {}
+        self._open: tuple[Index, children.Threads] | None = None
+
+    def once(self, key: object, task: Callable[..., object]) -> Callable[[], object]:
+        """Hands out *task*, which takes the index and uv's cache, unless *key* is under way."""
+        if self._open is None:
+            from kernelspec_lib.packages.index import open_index
+
+            if self._cache is None:
+                folder = tempfile.TemporaryDirectory(prefix="kernelspec-cache-")
+                self._cache = Path(self._stack.enter_context(folder))
+            if self.verdicts is not None:
+                self.verdicts.prune()
+            index = self._stack.enter_context(open_index(self.config))
+            self._open = index, self._stack.enter_context(children.threads(os.cpu_count() or 1))
+        if key not in self._begun:
+            index, threads = self._open
+            self._begun[key] = threads.hand_out(partial(task, index, self._cache))
+        return self._begun[key]
+
+
+def _resolved_one(
+    asking: _Asking, wanted: Resolving, project: KernelProject
+) -> Callable[[], Resolved]:
+    path = _path(wanted, project)
+    key = _key(project, asking.config, wanted.policy)
+    kept = asking.verdicts.get(key) if asking.verdicts and key else None
+    if kept is not None:
+        return lambda: _written(Resolved(project=project, lock=kept, path=path))
+    from kernelspec_lib.checks import pins
+    from kernelspec_lib.packages import resolver
+
+    def task(index: Index, cache: Path) -> Lock | resolver.Unresolved:
+        return resolver.resolve_with(index, project, asking.config, os.environ, cache)
+
+    waiting = asking.once(key or path, task)
+
+    def answer() -> Resolved:
+        outcome = waiting()
+        match outcome:
+            case Lock():
+                if asking.verdicts and key:
+                    asking.verdicts.put(key, outcome)
+                found = _kept(project, pins.check(project, outcome))
+                return _written(Resolved(project=project, findings=found, lock=outcome, path=path))
+            case resolver.Unresolved():
+                found = _kept(project, pins.check(project, outcome))
+                trouble = outcome.trouble
+                return Resolved(project=project, findings=found, trouble=trouble, path=path)
+            case KernelspecError():
+                return Resolved(project=project, trouble=outcome, path=path)
+        raise AssertionError(outcome)
+
+    return answer
+
+
+def _locked_one(
+    asking: _Asking, wanted: Resolving, project: KernelProject
+) -> Callable[[], Resolved]:
+    from kernelspec_lib.checks import locked, pins
+    from kernelspec_lib.packages import standing
+
+    path = _path(wanted, project)
+    try:
+        committed = lock.read(path)
+    except KernelspecError as error:
+        failed = Resolved(project=project, trouble=error, path=path)
+        return lambda: failed
+    stale = _kept(project, pins.check_lock(project, committed))
+    if stale or not isinstance(committed, Lock):
+        return lambda: Resolved(project=project, findings=stale, path=path)
+
+    def task(index: Index, cache: Path) -> standing.Standing:
+        return standing.of(committed, project, index)
+
+    waiting = asking.once(project.place, task)
+
+    def answer() -> Resolved:
+        outcome = waiting()
+        if isinstance(outcome, KernelspecError):
+            return Resolved(project=project, trouble=outcome, path=path)
+        assert isinstance(outcome, standing.Standing)  # noqa: S101 - what the task returns
+        found = _kept(project, locked.check(project, outcome))
+        good = None if outcome.trouble or any(one.is_error for one in found) else committed
+        return Resolved(
+            project=project, findings=found, trouble=outcome.trouble, lock=good, path=path
+        )
+
+    return answer
+
+
+def _written(done: Resolved) -> Resolved:
+    """*done*, with its lock on disk, or the trouble of writing it."""
+    assert done.lock is not None  # noqa: S101 - the caller has one
+    try:
+        lock.write(done.lock, done.path)
+    except KernelspecError as trouble:
+        return Resolved(
+            project=done.project, findings=done.findings, trouble=trouble, path=done.path
+        )
+    return done
+
+
+def _kept(project: KernelProject, found: Iterator[Finding]) -> tuple[Finding, ...]:
+    return tuple(one for one in found if one.is_error or one.code not in project.ignore)
+
+
+def _path(wanted: Resolving, project: KernelProject) -> Path:
+    return Path(wanted.output) if wanted.output else project.place.folder / projects.LOCK
+
+
+def _key(project: KernelProject, config: IndexConfig, policy: Policy) -> str | None:
+    """None where there is no uv whose answer could be kept."""
+    try:
+        uv = binaries.find(os.environ)
+        return verdicts.key(project, target.of(project), config, policy, uv)
+    except (KernelspecError, OSError):
+        return None
+
+
+@contextmanager
+def bar(total: int, *, wanted: bool) -> Iterator[Callable[[], None]]:
+    """A bar on standard error that every call moves on; on a terminal, and for several only."""
+    if total < 2 or not wanted or not sys.stderr.isatty() or os.environ.get("CI"):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("resolving", total=total)
+        yield lambda: progress.advance(task)
