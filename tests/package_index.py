@@ -261,6 +261,11 @@ def _typed(content_type: str, text: str) -> Answer:
     return Answer(headers={"Content-Type": content_type}, body=text.encode())
 
 
+def always_json(body: bytes) -> Answer:
+    """*body*, as if it were a page."""
+    return Answer(headers={"Content-Type": JSON_TYPE}, body=body)
+
+
 @contextmanager
 def pypiserver(folder: Path) -> Iterator[Server]:
     """pypiserver on loopback, with the files in *folder*. It speaks HTML only."""

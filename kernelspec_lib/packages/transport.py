@@ -268,6 +268,9 @@ class Transport:
             return _Passing(self._unreachable("it refuses the connection", _NETWORK_REMEDY))
         if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, UnicodeError)):
             return self._unreachable("its URL, or the proxy's, cannot be used")
+        if isinstance(error, ValueError) and not isinstance(error, exceptions.RequestException):
+            # requests looks at where it is sent on to before it is asked to go there.
+            return self._unreachable("it sends on to an address that is no web page")
         return _Passing(self._unreachable("the connection broke off", _NETWORK_REMEDY))
 
     def _unreachable(self, reason: str, remedy: str = "") -> IndexUnreachable:

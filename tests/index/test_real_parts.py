@@ -1,0 +1,185 @@
+"""`kernelspec resolve` as its user runs it, through a real proxy, a real index and a private CA."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.index.parts import LOGIN, TOKEN, Proxy, Site, bare_environment
+from tests.package_index import Answer, always_json, serving, tree, wheel
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def resolve(tmp_path: Path) -> Run:
+    """Runs `kernelspec resolve` on a kernel with *libs*, and none of this machine's settings."""
+
+    def run(url: str | None, *libs: str, policy: str = "{}", **variables: str) -> object:
+        kernel = tmp_path / "kernel"
+        kernel.mkdir()
+        wanted = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel", *libs]}
+        (kernel / "requirements.json").write_text(json.dumps(wanted))
+        (tmp_path / "policy.json").write_text(policy)
+        command = [sys.executable, "-m", "kernelspec_lib", "resolve", str(kernel)]
+        command += ["--policy", str(tmp_path / "policy.json")]
+        command += ["--index-url", url] if url else []
+        environment = bare_environment(tmp_path / "home", TMPDIR=str(tmp_path), **variables)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+        lock = kernel / "requirements.lock"
+        assert lock.exists() == (done.returncode == 0), done.stderr
+        said = done.stdout + done.stderr + (lock.read_text() if lock.exists() else "")
+        for secret in (LOGIN[1], TOKEN):
+            assert secret not in said
+        return done
+
+    return run  # type: ignore[return-value]
+
+
+def is_out_of_reach(done: subprocess.CompletedProcess[str], cause: str) -> None:
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert cause in done.stderr
+    assert "KS3" not in done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("place", ["simple", "html", f"{TOKEN}/simple"])
+def test_nginx_as_an_index(site: Site, resolve: Run, place: str) -> None:
+    done = resolve(site.url(place), "alpha")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("by", ["url", "variable", "netrc", "uv", "keyring"])
+def test_an_index_with_a_login(site: Site, resolve: Run, tmp_path: Path, by: str) -> None:
+    user, password = LOGIN
+    url, variables = site.url("closed/simple"), {}
+    policy = json.dumps({"index_url": url})
+    home = tmp_path / "home"
+    home.mkdir()
+    if by == "url":
+        url = site.url("closed/simple", login=f"{user}:{password}@")
+    elif by == "variable":
+        variables["PIP_INDEX_URL"] = site.url("closed/simple", login=f"{user}:{password}@")
+    elif by == "netrc":
+        (home / ".netrc").write_text(f"machine 127.0.0.1 login {user} password {password}\n")
+    elif by == "uv":
+        variables |= {"UV_DEFAULT_INDEX": f"my-site={url}", "UV_INDEX_MY_SITE_USERNAME": user}
+        variables["UV_INDEX_MY_SITE_PASSWORD"] = password
+    else:
+        keyring = home / "keyring"
+        keyring.write_text(f'#!/bin/sh\n[ "$4" = "{url}" ] && printf "{user}\\n{password}\\n"\n')
+        keyring.chmod(0o700)
+        variables["PATH"] = f"{home}:{bare_environment(home)['PATH']}"
+    done = resolve(url if by == "url" else None, "alpha", policy=policy, **variables)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_index_that_wants_a_login(site: Site, resolve: Run) -> None:
+    is_out_of_reach(resolve(site.url("closed/simple"), "alpha"), "it wants a login (401)")
+
+
+def test_squid_is_the_only_way_out(site: Site, proxy: Proxy, resolve: Run) -> None:
+    done = resolve(site.url(host="index.test"), "alpha", HTTP_PROXY=proxy.url)
+    assert done.returncode == 0, done.stderr
+
+
+def test_squid_with_a_login_and_tls(site: Site, proxy: Proxy, resolve: Run) -> None:
+    done = resolve(
+        site.tls_url("index.test"), "alpha", ALL_PROXY=proxy.with_login(), PIP_CERT=str(site.ca)
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_squid_wants_a_login(site: Site, proxy: Proxy, resolve: Run, scheme: str) -> None:
+    url = site.url(host="index.test") if scheme == "http" else site.tls_url("index.test")
+    done = resolve(url, "alpha", ALL_PROXY=proxy.login_url)
+    is_out_of_reach(done, "407")
+    assert "the proxy" in done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_squid_forbids(proxy: Proxy, resolve: Run, scheme: str) -> None:
+    done = resolve(f"{scheme}://other.test/simple", "alpha", ALL_PROXY=proxy.url)
+    is_out_of_reach(done, "403")
+    assert "the proxy" in done.stderr
+
+
+def test_without_the_proxy_the_host_is_not_known(site: Site, resolve: Run) -> None:
+    is_out_of_reach(resolve(site.url(host="index.test"), "alpha"), "its host is not known")
+
+
+@pytest.mark.parametrize("by", ["PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "pip.conf"])
+def test_a_private_ca_that_is_known(site: Site, resolve: Run, tmp_path: Path, by: str) -> None:
+    variables = {by: str(site.ca)}
+    if by == "pip.conf":
+        conf = tmp_path / "pip.conf"
+        conf.write_text(f"[global]\ncert = {site.ca}\n")
+        variables = {"PIP_CONFIG_FILE": str(conf)}
+    done = resolve(site.tls_url(), "alpha", **variables)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_private_ca_that_is_unknown(site: Site, resolve: Run) -> None:
+    is_out_of_reach(resolve(site.tls_url(), "alpha"), "its certificate is not trusted here")
+
+
+def test_a_policy_that_names_one_index_refuses_another(site: Site, resolve: Run) -> None:
+    policy = json.dumps({"index_url": site.url()})
+    done = resolve(site.url("html"), "alpha", policy=policy)
+    assert done.returncode == 2
+    assert "--index-url names another package index than the site policy" in done.stderr
+
+
+LONELY = [wheel("ipykernel", "7.4.0"), wheel("alpha", "1.0")]
+
+
+def test_one_sick_page_hides_no_other(resolve: Run) -> None:
+    inner = tree(LONELY)
+
+    def respond(path: str, headers: object) -> Answer:
+        return Answer(status=403) if path == "/simple/beta/" else inner(path, headers)  # type: ignore[arg-type]
+
+    with serving(respond) as server:
+        done = resolve(server.url, "alpha==9", "beta")
+    assert done.returncode == 1
+    assert "KS301" in done.stdout
+    assert "not checked: beta" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        pytest.param(Answer(status=403), "forbids the access (403)", id="403"),
+        pytest.param(
+            Answer(status=429, headers={"Retry-After": "3600"}), "asked too often", id="429"
+        ),
+        pytest.param(
+            Answer(status=503, headers={"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}),
+            "status 503",
+            id="503 until a day",
+        ),
+        pytest.param(always_json(b'{"files": [{"filename":'), "breaks off", id="half"),
+        pytest.param(always_json(b"[" * 100_000), "breaks off", id="deep"),
+        pytest.param(always_json(b"NaN"), "without a list of files", id="NaN"),
+        pytest.param(always_json(b"[]"), "without a list of files", id="list"),
+        pytest.param(always_json(b'{"files": {}}'), "without a list of files", id="object"),
+        pytest.param(
+            Answer(headers={"Location": "http://[/"}, status=302), "no web page", id="bad redirect"
+        ),
+        pytest.param(
+            Answer(headers={"Content-Type": "text/html"}, body=b"<form>Sign in</form>"),
+            "login page",
+            id="login page",
+        ),
+    ],
+)
+def test_fault_is_never_the_user_s(resolve: Run, answer: Answer, cause: str) -> None:
+    with serving(lambda *_: answer) as server:
+        done = resolve(server.url, "alpha")
+    is_out_of_reach(done, cause)
