@@ -6,9 +6,11 @@ import gzip
 import itertools
 import json
 import socket
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -452,3 +454,102 @@ def test_what_is_no_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         configure(url, Policy(), {})
     assert "--index-url is no http or https URL" in str(caught.value)
+
+
+# -- how long it is tried, and by how many
+
+
+def test_a_page_that_drips_within_every_time_out_is_ended() -> None:
+    clock = Clock()
+
+    def drips() -> Iterator[bytes]:
+        while True:
+            clock.time += 10
+            yield b" "
+
+    slow = Answer(headers={"Content-Type": HTML_TYPE}, body=drips())
+    with opened(lambda *_: slow, clock) as (index, _), pytest.raises(IndexUnreachable) as caught:
+        index.page("alpha")
+    assert "too slowly" in str(caught.value)
+
+
+def test_an_index_that_refuses_is_tried_again_by_one_for_all() -> None:
+    clock = Clock()
+    config = IndexConfig(url=f"http://{_refusing()}/simple", origin="")
+    with open_index(config, clock.patience) as index:
+        found, trouble = pages_of(index, [f"lib{number}" for number in range(100)])
+    assert found == {}
+    assert trouble is not None
+    assert "refuses the connection" in str(trouble)
+    assert clock.pauses == [0.5, 1.0]
+
+
+def test_an_index_that_is_sick_as_a_whole_is_tried_again_by_one_for_all() -> None:
+    clock = Clock()
+    with opened(always(503), clock) as (index, server):
+        found, _ = pages_of(index, [f"lib{number}" for number in range(100)])
+    assert found == {}
+    assert clock.pauses == [0.5, 1.0]
+    assert len(server.requests) <= transport.CONNECTIONS + 2
+
+
+def test_one_sick_page_hides_no_other_and_is_named() -> None:
+    inner = tree([ALPHA])
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        return Answer(status=500) if path == "/simple/beta/" else inner(path, headers)
+
+    with opened(respond) as (index, _):
+        assert index.page("alpha") is not None
+        found, trouble = pages_of(index, ["beta", "alpha", "omega"])
+    assert {name: page is None for name, page in found.items()} == {"alpha": False, "omega": True}
+    assert trouble is not None
+    assert trouble.unseen == ("beta",)
+    assert "not checked: beta" in str(trouble)
+
+
+def test_retry_after_may_be_a_date() -> None:
+    clock = Clock()
+    today = datetime(2026, 1, 1, tzinfo=UTC)
+    inner, first = tree([ALPHA]), iter([True])
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        told = {"Retry-After": "Thu, 01 Jan 2026 00:00:09 GMT"}
+        return Answer(status=429, headers=told) if next(first, False) else inner(path, headers)
+
+    with serving(respond) as server:
+        config = IndexConfig(url=server.url, origin="")
+        with open_index(config, replace(clock.patience, today=lambda: today)) as index:
+            assert index.page("alpha") is not None
+    assert clock.pauses == [9.0]
+
+
+@pytest.mark.parametrize("length", [{}, {"Content-Length": "200000000"}])
+def test_a_page_of_200_mb_takes_no_such_memory(length: Mapping[str, str]) -> None:
+    endless = itertools.repeat(b" " * 1_000_000, 200)
+    page = Answer(headers={"Content-Type": HTML_TYPE, **length}, body=endless)
+    with serving(lambda *_: page) as server:
+        config = IndexConfig(url=server.url, origin="")
+        tracemalloc.start()
+        try:
+            with open_index(config) as index, pytest.raises(IndexUnreachable) as caught:
+                index.page("alpha")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert "a page without end" in str(caught.value)
+    assert peak < 100_000_000
+
+
+def test_hostile_rows_are_left_out() -> None:
+    rows: list[object] = [
+        {"filename": "alpha-2.0.tar.gz", "url": "http://[/", "yanked": {}, "hashes": []},
+        {"filename": "alpha-3.0-" + "a." * 300 + "-none-any.whl", "url": "x"},
+        {"filename": 7},
+        None,
+    ]
+    body = json.dumps({"files": rows}).encode()
+    with opened(lambda *_: Answer(headers={"Content-Type": JSON_TYPE}, body=body)) as (index, _):
+        page = index.page("alpha")
+    assert page is not None
+    assert [(str(one), page.of(one)[0].url) for one in page.releases] == [("2.0", "")]
