@@ -48,7 +48,7 @@ class Unresolved:
     """There can be no lock, and why."""
 
     problems: tuple[Problem, ...]
-    """Errors, and warnings beside them; at least one error."""
+    """Errors, and warnings beside them; at least one error, or a trouble."""
     trouble: IndexUnreachable | None = None
     """Why some lines could not be looked at, if so."""
 
@@ -86,6 +86,8 @@ def resolve_with(
     problems = tuple(_knowing(config, one) for one in seen.problems)
     if any(map(is_error, problems)):
         return Unresolved(problems=(*problems, *_unbuilt(problems)), trouble=seen.trouble)
+    if seen.trouble is not None and problems:
+        return Unresolved(problems=problems, trouble=seen.trouble)
     if seen.trouble is not None:
         raise seen.trouble
     unbuilt = _unbuilt(problems)
