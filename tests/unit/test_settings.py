@@ -122,3 +122,23 @@ def test_uv_s_argv_and_words_hold_no_secret(
     assert TOKEN not in said
     assert "s3cret" not in said
     assert int(Path(f"{log}.mode").read_text(), 8) == stat.S_IRUSR | stat.S_IWUSR
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("simple", [INDEX, "index.example"]),
+        (f"{TOKEN}/simple", ["index.example"]),
+    ],
+)
+def test_the_keyring_s_argv_holds_no_token(path: str, places: list[str]) -> None:
+    config = configure(f"https://ada@index.example/{path}", Policy(), NOTHING)
+    assert config.keyring is not None
+    assert (config.keyring.places, config.keyring.username) == (places, "ada")
+
+
+def test_a_keyring_that_is_not_there_says_nothing(tmp_path: Path) -> None:
+    config = configure(INDEX, Policy(), NOTHING | {"PATH": str(tmp_path)})
+    assert config.keyring is not None
+    assert config.keyring.ask() is None
+    assert config.login is None
