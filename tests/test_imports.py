@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.package_index import Server
+
 GOOD = Path(__file__).parent / "cases" / "KS101" / "good" / "requirements.json"
 
 VALIDATE_MAY_LOAD = {"click", "fastjsonschema", "kernelspec_lib", "packaging"}
@@ -33,6 +37,18 @@ def loaded(*arguments: str) -> set[str]:
 
 def test_validate_loads_only_what_it_needs() -> None:
     assert loaded("validate", str(GOOD)) <= VALIDATE_MAY_LOAD
+
+
+def test_a_lock_that_was_kept_needs_nothing_that_asks_the_index(
+    tmp_path: Path, package_index: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERNELSPEC_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "requirements.json"
+    value = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel", "alpha"]}
+    path.write_text(json.dumps(value))
+    command = ("resolve", str(path), "--index-url", package_index.url)
+    assert "requests" in loaded(*command)
+    assert loaded(*command) <= VALIDATE_MAY_LOAD | {"uv"}
 
 
 def test_get_loads_only_what_it_needs() -> None:

@@ -120,7 +120,8 @@ def test_pages_are_asked_for_once_for_all_kernels(kernel: Make, run: Run, shelf:
     code, _, err = run("resolve", "-r", "hub")
     assert code == 0
     assert err == "8 locks: 32 packages, pinned and hashed\n"
-    assert sorted(shelf.looks) == [
+    pages = [path for path in shelf.looks if path.startswith("/simple/")]
+    assert sorted(pages) == [
         f"/simple/{name}/" for name in ("alpha", "common", "ipykernel", "traitlets")
     ]
 
@@ -156,7 +157,10 @@ def test_a_second_run_asks_nothing_and_no_cache_asks_again(
     (path / "requirements.lock").unlink()
     server.requests.clear()
     code, _, err = run("resolve", "a")
-    assert (code, err) == (0, "a/requirements.lock: 4 packages, pinned and hashed\n")
+    assert (code, re.sub(", [0-9]+ MB", "", err)) == (
+        0,
+        "a/requirements.lock: 4 packages, pinned and hashed\n",
+    )
     assert server.requests == []
     assert (path / "requirements.lock").read_bytes() == first
     assert run("resolve", "a", "--no-cache")[0] == 0

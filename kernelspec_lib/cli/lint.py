@@ -30,6 +30,7 @@ from kernelspec_lib.reports.judgement import Judgement, Look
 
 if TYPE_CHECKING:
     from kernelspec_lib.cli.resolving import Resolved, Resolving
+    from kernelspec_lib.packages.lock import Lock
 
 _NAMED = 10
 """So many kernels that could not be checked are named, and the rest are counted."""
@@ -204,4 +205,9 @@ def _good(done: Sequence[Resolved], wanted: Resolving, *, each: bool) -> list[st
     if not each and done:
         number = sum(len(one.lock.packages) for one in done if one.lock)
         return [f"{len(done)} locks: {number} packages, {state}"]
-    return [f"{one.path}: {len(one.lock.packages)} packages, {state}" for one in done if one.lock]
+    return [f"{one.path}: {_counted(one.lock)}, {state}" for one in done if one.lock]
+
+
+def _counted(lock: Lock) -> str:
+    size = f", {lock.download_size / 1e6:.0f} MB" if lock.download_size is not None else ""
+    return f"{len(lock.packages)} packages{size}"

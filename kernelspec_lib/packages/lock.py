@@ -11,15 +11,20 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.errors import FileUnusable
 from kernelspec_lib.packages import target
-from kernelspec_lib.packages.problems import Problem
+from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import KernelProject
+
+if TYPE_CHECKING:  # a lock that is only read need not load what asks the index
+    from kernelspec_lib.packages.problems import Problem
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -59,6 +64,8 @@ class Lock:
     """By name."""
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     """What resolving found besides. Not part of the file."""
+    download_size: int | None = field(default=None, compare=False)
+    """Bytes that an installation brings here; None: the index does not tell. Not in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +83,13 @@ class _NotALock(Exception):
         self.garbled = Garbled(line=line, reason=reason)
 
 
-def fingerprint(project: KernelProject) -> str:
+def fingerprint(project: KernelProject, images: Sequence[OwnImage] = ()) -> str:
     """A digest of all in requirements.json that the lock depends on: 64 hexadecimal digits.
 
     The order of the libs, their spelling and the rest of the file do not matter.
+    images: what the site says of its own base images.
     """
-    aimed = target.of(project)
+    aimed = target.of(project, images)
     libs = sorted(_normalised(project))
     depends = {"python": aimed.python_version, "platform": aimed.platform, "libs": libs}
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
@@ -96,9 +104,9 @@ def _normalised(project: KernelProject) -> list[str]:
     ]
 
 
-def answers(lock: Lock, project: KernelProject) -> bool:
+def answers(lock: Lock, project: KernelProject, images: Sequence[OwnImage] = ()) -> bool:
     """Whether *lock* was made for what *project* asks today."""
-    return lock.fingerprint == fingerprint(project)
+    return lock.fingerprint == fingerprint(project, images)
 
 
 def render(lock: Lock) -> str:

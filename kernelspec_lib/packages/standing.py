@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,6 +16,7 @@ from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import Problem
 from kernelspec_lib.packages.target import Target
+from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import KernelProject, Lib
 
 
@@ -51,12 +52,16 @@ class Standing:
     """Why some packages could not be looked at."""
 
 
-def of(lock: Lock, project: KernelProject, index: Index) -> Standing:
+def of(
+    lock: Lock, project: KernelProject, index: Index, images: Sequence[OwnImage] = ()
+) -> Standing:
     """Looks at every package of *lock*, which answers *project*. A newer release is no matter.
+
+    images: what the site says of its own base images.
 
     Raises IndexUnreachable where not a single package could be looked at.
     """
-    target = targets.of(project)
+    target = targets.of(project, images)
     pages, trouble = pages_of(index, (one.name for one in lock.packages))
     if trouble is not None and not any(pages.values()):
         raise trouble

@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelspec_lib import __version__
@@ -93,7 +93,13 @@ class Verdicts:
         """Keeps *lock*, if it has no warning and the folder can be written to."""
         if lock.warnings:
             return
-        row = {"format": FORMAT, "key": key, "made": self.now(), "lock": locks.render(lock)}
+        row = {
+            "format": FORMAT,
+            "key": key,
+            "made": self.now(),
+            "download_size": lock.download_size,
+            "lock": locks.render(lock),
+        }
         told = json.dumps(row).encode()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -132,7 +138,9 @@ def _read(raw: bytes, key: str) -> tuple[Lock, float] | None:
     if (row["format"], row["key"]) != (FORMAT, key):
         return None
     lock = locks.parse(row["lock"])
-    return (lock, row["made"]) if isinstance(lock, Lock) else None
+    if not isinstance(lock, Lock):
+        return None
+    return replace(lock, download_size=row["download_size"]), row["made"]
 
 
 def _remove(path: Path) -> None:

@@ -61,9 +61,12 @@ def key(
 def test_what_was_put_is_got_back_for_ten_minutes(
     shelf: Verdicts, lock: Lock, clock: Clock
 ) -> None:
-    shelf.put(KEY, lock)
+    shelf.put(KEY, replace(lock, download_size=61))
     clock.time += GOOD_FOR
-    assert shelf.get(KEY) == lock
+    found = shelf.get(KEY)
+    assert found == lock
+    assert found is not None
+    assert found.download_size == 61
     clock.time += 1
     assert shelf.get(KEY) is None
 
