@@ -23,7 +23,7 @@ from kernelspec_lib.packages.target import Target
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 
-FORMAT = 1
+FORMAT = 2
 GOOD_FOR = 600.0
 """Seconds; as `packages.uv` tells uv."""
 KEPT_FOR = 30 * 24 * 3600.0
@@ -134,13 +134,16 @@ def _read(raw: bytes, key: str) -> tuple[Lock, float] | None:
     digest, _, told = raw.partition(b"\n")
     if digest != _digest(told):
         return None
-    row = json.loads(told)
-    if (row["format"], row["key"]) != (FORMAT, key):
+    try:
+        row = json.loads(told)
+        if (row["format"], row["key"]) != (FORMAT, key):
+            return None
+        lock, made, size = locks.parse(row["lock"]), float(row["made"]), row["download_size"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None  # whole, and of a version of this program that kept something else
+    if not isinstance(lock, Lock) or not isinstance(size, int | None):
         return None
-    lock = locks.parse(row["lock"])
-    if not isinstance(lock, Lock):
-        return None
-    return replace(lock, download_size=row["download_size"]), row["made"]
+    return replace(lock, download_size=size), made
 
 
 def _remove(path: Path) -> None:

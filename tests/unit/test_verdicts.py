@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 from dataclasses import replace
@@ -14,7 +16,7 @@ from kernelspec_lib.packages import target, verdicts
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.problems import OnlyPrereleases
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.packages.verdicts import GOOD_FOR, KEPT_FOR, Verdicts
+from kernelspec_lib.packages.verdicts import FORMAT, GOOD_FOR, KEPT_FOR, Verdicts
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 from tests.projects import a_project
@@ -106,6 +108,25 @@ def test_an_entry_with_any_byte_changed_is_thrown_away(shelf: Verdicts, lock: Lo
     for size in (0, 1, 64, 65, 66, 10_000):
         (shelf.folder / KEY).write_bytes(chance.randbytes(size))
         assert shelf.get(KEY) is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"", b"[]", b"null", b"{}", b"[" * 100_000,
+        json.dumps({"format": FORMAT, "key": KEY}).encode(),
+        json.dumps({"format": FORMAT, "key": KEY, "lock": 1, "made": 1, "download_size": 1}).encode(),  # noqa: E501
+        json.dumps({"format": FORMAT, "key": KEY, "lock": "", "made": {}, "download_size": 1}).encode(),  # noqa: E501
+        json.dumps({"format": FORMAT, "key": KEY, "lock": "", "made": 1, "download_size": 1}).encode(),  # noqa: E501
+        json.dumps({"format": FORMAT + 1, "key": KEY}).encode(),
+    ],
+)  # fmt: skip
+def test_an_entry_of_another_program_is_thrown_away(told: bytes, shelf: Verdicts) -> None:
+    shelf.folder.mkdir()
+    digest = hashlib.sha256(told).hexdigest().encode()
+    (shelf.folder / KEY).write_bytes(digest + b"\n" + told)
+    assert shelf.get(KEY) is None
+    assert not (shelf.folder / KEY).exists()
 
 
 def test_an_entry_under_another_key_is_thrown_away(shelf: Verdicts, lock: Lock) -> None:
