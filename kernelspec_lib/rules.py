@@ -259,6 +259,14 @@ _TABLE = (
         "kernelspec resolve, then commit both files",
     ),
     _error(
+        "KS311",
+        "source-refused",
+        "The release would have to be built from its sources, and the site policy allows no such "
+        "builds.",
+        '{"libs": ["sasl==0.3.1"]}',
+        '{"libs": ["pure-sasl==0.6.2"]}',
+    ),
+    _error(
         "KS401",
         "no-dockerfile",
         "Without a Dockerfile that says something there is nothing to build.",

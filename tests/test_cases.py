@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel, pins
 from kernelspec_lib.findings import RULES, Finding
@@ -64,7 +65,10 @@ def resolved(code: str, kind: str, url: str) -> list[Finding]:
     project = examined(code, kind, alone=True).project
     assert project is not None, "a case of KS3xx must pass the schema"
     config = index.configure(url, Policy(), os.environ)
-    return list(pins.check(project, resolver.resolve(project, config, os.environ)))
+    own = CASES / code / "policy.json"
+    policy = policies.load(own if own.exists() else None)
+    outcome = resolver.resolve(project, config, os.environ, policy=policy)
+    return list(pins.check(project, outcome))
 
 
 @pytest.mark.parametrize("code", PINS)

@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock as locks
+from kernelspec_lib.packages import system_packages
 from kernelspec_lib.packages.lock import Garbled, Lock
 from kernelspec_lib.packages.problems import (
     Conflict,
@@ -18,11 +19,14 @@ from kernelspec_lib.packages.problems import (
     OtherPython,
     Problem,
     SourceOnly,
+    SourceRefused,
     UnknownExtra,
     UnknownLib,
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.packages.sources import Trust
+from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import LOCK, KernelProject, Lib
 from kernelspec_lib.wording import shown
 
@@ -44,8 +48,13 @@ def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Findin
             yield _finding(project, problem.code, pointer, message, hint)
 
 
-def check_lock(project: KernelProject, lock: Lock | Garbled | None) -> Iterator[Finding]:
-    """Whether *lock*, as it was read, is one, and answers what *project* asks."""
+def check_lock(
+    project: KernelProject, lock: Lock | Garbled | None, images: Sequence[OwnImage] = ()
+) -> Iterator[Finding]:
+    """Whether *lock*, as it was read, is one, and answers what *project* asks.
+
+    images: what the site policy says of its own base images.
+    """
     hint = "run `kernelspec resolve`, and commit the lock together with requirements.json"
     match lock:
         case None:
@@ -53,7 +62,7 @@ def check_lock(project: KernelProject, lock: Lock | Garbled | None) -> Iterator[
         case Garbled(line=line, reason=reason):
             message = f"{LOCK} is no lock that can be used: line {line}: {reason}"
             yield _finding(project, "KS310", "/libs", message, hint)
-        case Lock() if not locks.answers(lock, project):
+        case Lock() if not locks.answers(lock, project, images):
             message = f"{LOCK} was made for other libs, another Python or another base image"
             yield _finding(project, "KS310", "/libs", message, hint)
 
@@ -71,7 +80,13 @@ def _blamed(problem: Problem) -> Sequence[str]:
     match problem:
         case Conflict(libs=libs):
             return [lib.pointer for lib in libs] or ["/libs"]
-        case NoWheel(lib=None, asked_by=libs) | OtherPython(lib=None, asked_by=libs):
+        case (
+            NoWheel(lib=None, asked_by=libs)
+            | OtherPython(lib=None, asked_by=libs)
+            | SourceOnly(lib=None, asked_by=libs)
+            | SourceRefused(lib=None, asked_by=libs)
+            | Yanked(lib=None, asked_by=libs)
+        ):
             return [lib.pointer for lib in libs] or ["/libs"]
         case _:
             return [problem.lib.pointer] if problem.lib else ["/libs"]
@@ -93,24 +108,32 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
             return _other_python(problem, python)
         case NoWheel():
             return _no_wheel(problem, python)
-        case SourceOnly(lib=lib, version=version, newest=newest):
-            message = f"{lib.name} {version} has no wheel for {python}, only sources"
-            hint = "its own code runs at docker build, and may want a compiler in system_packages"
-            return message, f"{hint}; {_remedy(lib.name, newest, python)}" if newest else hint
-        case Yanked(lib=lib, version=version, reason=reason, newest=newest):
-            why = f": {shown(reason, 200)}" if reason else ""
-            message = f"{lib.name} {version} was withdrawn by its authors{why}"
-            return message, _remedy(lib.name, newest, python)
-        case UnknownExtra(lib=lib, extra=extra):
-            return f"{lib.name} has no extra named {shown(extra)}", "correct it, or take it out"
+        case SourceOnly():
+            return _source_only(problem, project)
+        case SourceRefused():
+            behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
+            which = ", which" if behind else ""
+            message = f"{behind}{problem.name} {problem.version}{which} has no wheel for {python}"
+            message += ", and this site builds nothing from sources"
+            return message, _other_release(problem.name, problem.newest, behind, python)
+        case Yanked():
+            return _yanked(problem, python)
+        case UnknownExtra(lib=lib, extra=extra, known=known):
+            there = f"; it has {', '.join(map(shown, known[:20]))}" if known else ""
+            hint = "correct it, or take it out"
+            return f"{lib.name} has no extra named {shown(extra)}{there}", hint
         case OnlyPrereleases(lib=lib, version=version):
             message = f"{_line(lib)} is met by pre-releases only; {version} is taken"
             return message, f"write {lib.name}=={version} if you mean it"
-        case Conflict(libs=libs, explanation=explanation):
-            return _conflict(libs, explanation)
+        case Conflict():
+            return _conflict(problem)
 
 
 def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
+    if problem.placeholder:
+        message = f"{lib.requirement.name} on the index is an empty package that does not install"
+        meant = problem.suggestion
+        return message, f"write {meant}" if meant else "name the library that you mean"
     message = f"the index has no library named {shown(lib.requirement.name)}"
     if problem.suggestion:
         return message, f"did you mean {shown(problem.suggestion)}?"
@@ -150,14 +173,50 @@ def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
     return f"{release} needs {wants}; this kernel has {python}", hint
 
 
+def _other_release(name: str, newest: Version | None, behind: str, python: str) -> str:
+    """What helps where a release of *name* is no good; *behind*: who needs it, if not the user."""
+    if not behind:
+        return _remedy(name, newest, python)
+    added = f"add {name}=={newest} to libs if that is new enough, or " if newest else ""
+    return f"{added}take another version of what needs it"
+
+
+def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]:
+    python = f"Python {project.python_version}"
+    behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
+    release = f"{behind}{problem.name} {problem.version}{', which' if behind else ''}"
+    message = f"{release} has no wheel for {python}, only sources"
+    if problem.trust is Trust.APPROXIMATE:
+        message += "; what it needs is known approximately"
+    elif problem.trust is Trust.UNKNOWN:
+        message += "; what it needs is not known: add that to libs"
+    hint = "its own code runs at docker build, in the container"
+    wanted = system_packages.helping(problem.name)
+    missing = [one for one in wanted if one not in project.system_packages]
+    if missing:
+        hint += f", and usually needs {' '.join(missing)} in system_packages"
+    elif not wanted:
+        hint += ", and may want a compiler (gcc g++) in system_packages"
+    if problem.newest:
+        hint += f"; {_other_release(problem.name, problem.newest, behind, python)}"
+    return message, hint
+
+
+def _yanked(problem: Yanked, python: str) -> tuple[str, str]:
+    name = problem.lib.name if problem.lib else problem.name
+    behind = _behind(name, problem.asked_by if problem.lib is None else ())
+    why = f": {shown(problem.reason, 200)}" if problem.reason else ""
+    message = f"{behind}{name} {problem.version}{', which' if behind else ''}"
+    message += f" was withdrawn by its authors{why}"
+    return message, _other_release(name, problem.newest, behind, python)
+
+
 def _no_wheel(problem: NoWheel, python: str) -> tuple[str, str]:
     behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
     release = f"{problem.name} {problem.version}"
     hint = _remedy(problem.name, problem.newest, python)
-    if problem.has_source:
-        message = f"{behind}{release} would have to be built from its sources"
-        return message, f"kernelspec does not build yet; {hint}"
-    message = f"{behind}{release} has no wheel for {python} on Linux"
+    release = f"{behind}{release}{', which' if behind else ''}"
+    message = f"{release} has no wheel for {python} on Linux"
     offers = _offers(problem.offers)
     return f"{message}{f'; there are wheels for {offers}' if offers else ''}", hint
 
@@ -180,11 +239,16 @@ def _offers(tags: Sequence[str]) -> str:
     return ", ".join([*platforms, *([f"Python {pythons}"] if pythons else [])])
 
 
-def _conflict(libs: Sequence[Lib], explanation: str) -> tuple[str, str]:
-    lines = [_line(lib) for lib in libs]
-    hint = f"loosen or change one of them: {explanation}"
+def _conflict(conflict: Conflict) -> tuple[str, str]:
+    lines = [_line(lib) for lib in conflict.libs]
+    why = f": {conflict.explanation}" if conflict.explanation else ""
     if not lines:
-        return "these libs cannot stand together", hint
+        return f"these libs cannot stand together{why}", "loosen or change one of them"
+    ways = [f"{one.lib.requirement.name}=={one.version}" for one in conflict.remedies]
     if len(lines) == 1:
-        return f"what {lines[0]} needs cannot be met", f"take another version: {explanation}"
-    return f"{', '.join(lines[:-1])} and {lines[-1]} cannot stand together", hint
+        hint = f"write {ways[0]}" if ways else "take another version, or another library"
+        return f"what {lines[0]} needs cannot be met{why}", hint
+    hint = "loosen or change one of them"
+    if ways:
+        hint = f"write {' or '.join(ways)}: with all other lines as they are, that resolves"
+    return f"{', '.join(lines[:-1])} and {lines[-1]} cannot stand together{why}", hint

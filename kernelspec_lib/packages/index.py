@@ -40,6 +40,12 @@ class Index(Protocol):
     def digest(self, file: File) -> str:
         """The sha256 of *file*, 64 hexadecimal digits. Raises IndexUnreachable."""
 
+    def beginning(self, url: str, limit: int) -> bytes | None:
+        """At least *limit* bytes of the file at *url*, or all of it where it has fewer.
+
+        None: there is no such file. Raises IndexUnreachable.
+        """
+
 
 @contextmanager
 def open_index(config: IndexConfig, patience: Patience | None = None) -> Iterator[Index]:
@@ -126,6 +132,11 @@ class HttpIndex:
         if not reply.found:
             raise self._unreachable(f"the file {file.filename} is on its page and not there")
         return hashlib.sha256(reply.body).hexdigest()
+
+    def beginning(self, url: str, limit: int) -> bytes | None:
+        """As Index.beginning."""
+        reply = self._transport.get(url, limit, whole=False)
+        return reply.body if reply.found else None
 
     def _read(self, name: str) -> Page | None:
         reply = self._transport.get(f"{self._transport.config.url}/{name}/")

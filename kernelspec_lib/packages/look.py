@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
@@ -85,8 +85,16 @@ def look(libs: Sequence[Lib], index: Index, target: Target) -> Seen:
         if page is None:
             problems.append(UnknownLib(lib=lib, suggestion=_suggestion(lib, asked, index)))
         else:
-            problems += judge(lib, page, target)
+            problems += (_named(one, asked, index) for one in judge(lib, page, target))
     return Seen(libs=asked, problems=tuple(problems), trouble=trouble)
+
+
+def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:
+    """Sources under the name of an import are a placeholder: they refuse to be built."""
+    if isinstance(problem, SourceOnly) and problem.lib and problem.lib.name in ALIASES:
+        meant = _suggestion(problem.lib, libs, index)
+        return UnknownLib(lib=problem.lib, suggestion=meant, placeholder=True)
+    return problem
 
 
 def _counts(lib: Lib, target: Target) -> bool:
@@ -156,8 +164,8 @@ def _unusable(
 ) -> Problem:
     """Why none of *candidates* (newest first, at least one) installs."""
     for version in candidates:
-        if any(one.tags is None and one.admits(target) for one in page.of(version)):
-            return SourceOnly(lib=lib, version=version, newest=newest)
+        if any(one.is_source_for(target) for one in page.of(version)):
+            return SourceOnly(lib=lib, name=lib.name, version=version, newest=newest)
     admitted = [one for one in candidates if any(file.admits(target) for file in page.of(one))]
     if admitted:
         return no_wheel(lib, lib.name, admitted[0], page, newest)
@@ -187,7 +195,6 @@ def no_wheel(
         version=version,
         offers=tuple(sorted({one.tags for one in files if one.tags is not None})),
         newest=newest,
-        has_source=any(one.tags is None for one in files),
         asked_by=asked_by,
     )
 
@@ -197,19 +204,27 @@ def recheck(
     pages: Mapping[str, Page],
     roots: Mapping[str, tuple[Lib, ...]],
     target: Target,
+    buildable: Container[str] = (),
 ) -> Iterator[Problem]:
-    """What cannot be installed of *pins*. uv does not look at upper bounds of Requires-Python.
+    """What is wrong with *pins*, each by itself. uv does not look at upper bounds of
+    Requires-Python, and says nothing of withdrawn releases.
 
-    roots: the user's lines behind each package.
+    roots: the user's lines behind each package. buildable: what may be built from its sources.
     """
     for name, version in pins.items():
         page = pages[name]
         files = page.of(version)
-        if _installs(files, target):
-            continue
         lib = next((one for one in roots[name] if one.name == name), None)
         newest = page.newest_for(target)
-        if files and not any(one.admits(target) for one in files):
+        built = name in buildable
+        if any(one.installs(target) or (built and one.is_source_for(target)) for one in files):
+            reason = _withdrawn(files)
+            if reason is not None and lib is None:
+                yield Yanked(
+                    lib=None, name=name, version=version, reason=reason, newest=newest,
+                    asked_by=roots[name],
+                )  # fmt: skip
+        elif files and not any(one.admits(target) for one in files):
             yield OtherPython(
                 lib=lib,
                 name=name,

@@ -67,6 +67,10 @@ class File:
         """Whether pip of *target* would install it without building anything."""
         return self.admits(target) and self.fits(target)
 
+    def is_source_for(self, target: Target) -> bool:
+        """Whether it is a source distribution that *target* may build."""
+        return self.tags is None and self.admits(target)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:

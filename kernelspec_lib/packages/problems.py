@@ -11,6 +11,7 @@ from typing import ClassVar, TypeAlias
 from packaging.version import Version
 
 from kernelspec_lib.findings import RULES
+from kernelspec_lib.packages.sources import Trust
 from kernelspec_lib.project import Lib
 
 
@@ -24,6 +25,8 @@ class UnknownLib:
     """A package that the index has, and that was probably meant."""
     elsewhere: bool = False
     """Whether pip knows further indexes, which are not asked."""
+    placeholder: bool = False
+    """There is a page, of an empty package that only says that another one was meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +66,6 @@ class NoWheel:
     offers: tuple[str, ...]
     """Tags of the wheels there are, such as "cp39-cp39-win_amd64"."""
     newest: Version | None
-    has_source: bool = False
-    """Whether it could be built, which this resolve does not do."""
     asked_by: tuple[Lib, ...] = ()
 
 
@@ -73,21 +74,41 @@ class SourceOnly:
     """The release has no wheel for the target; its sources would be built by docker build."""
 
     code: ClassVar[str] = "KS305"
-    lib: Lib
+    lib: Lib | None
+    """None: no line asks for it by itself; blamed are the lines in *asked_by*."""
+    name: str
     version: Version
     newest: Version | None
     """The newest that has a wheel."""
+    asked_by: tuple[Lib, ...] = ()
+    trust: Trust = Trust.EXACT
+    """How far it is known what it needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRefused:
+    """The release has no wheel for the target, and the site allows no builds from sources."""
+
+    code: ClassVar[str] = "KS311"
+    lib: Lib | None
+    name: str
+    version: Version
+    newest: Version | None
+    asked_by: tuple[Lib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yanked:
-    """The one release that the line asks for was withdrawn by its authors."""
+    """A release that is asked for was withdrawn by its authors."""
 
     code: ClassVar[str] = "KS306"
-    lib: Lib
+    lib: Lib | None
     version: Version
     reason: str
     newest: Version | None
+    name: str = ""
+    """Where no line asks for it by itself: what it is, and *asked_by* who does."""
+    asked_by: tuple[Lib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +118,8 @@ class UnknownExtra:
     code: ClassVar[str] = "KS307"
     lib: Lib
     extra: str
+    known: tuple[str, ...] = ()
+    """Those that it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +132,24 @@ class OnlyPrereleases:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """Another version for one line, with which all the lines stand together."""
+
+    lib: Lib
+    version: Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
     """Each line can be met, and not all of them together."""
 
     code: ClassVar[str] = "KS309"
     libs: tuple[Lib, ...]
-    """The lines that the explanation names; empty: it names none."""
+    """As few as there can be; empty: nobody knows which."""
     explanation: str
+    """Which needs what, such as "pandas 2.2.3 needs numpy>=1.23.2"."""
+    remedies: tuple[Remedy, ...] = ()
+    """Each of them was resolved, with all the other lines."""
 
 
 Problem: TypeAlias = (
@@ -124,6 +158,7 @@ Problem: TypeAlias = (
     | OtherPython
     | NoWheel
     | SourceOnly
+    | SourceRefused
     | Yanked
     | UnknownExtra
     | OnlyPrereleases

@@ -19,9 +19,11 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from kernelspec_lib.packages import binaries, children
 from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.packages.sources import NOTHING, Metadata
 from kernelspec_lib.packages.target import Target
 
 TIMEOUT = 300
@@ -29,6 +31,7 @@ TIMEOUT = 300
 _INDEX = "site"
 _KNOWN_GLIBC = (17, 28, *range(31, 41))
 """The minor versions of manylinux_2_N that uv knows as platforms."""
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?:\s+# via (?P<via>.*))?$", re.M)
 
 
@@ -64,24 +67,33 @@ def compile_pins(
     environment: Mapping[str, str],
     cache: Path | None,
     *,
-    sources: Sequence[Requirement] = (),
+    sources: Mapping[str, Mapping[Version, Metadata]] | None = None,
+    constraints: Sequence[str] = (),
+    finals_only: bool = False,
     fresh: bool = False,
 ) -> Compiled | Refused:
     """Releases for *requirements* on *target*. Raises ToolMissing.
 
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
-    sources: those of *requirements* that have no wheel: they are taken to need nothing, so that
-    their code need not run to say what. What is refused all the same, is so in truth.
+    sources: the packages that may have no wheel, with what is known of their releases. A release
+    of which nothing is known is taken to need nothing, so that no code ever runs to say what.
+    constraints: requirements that ask for nothing, and bind what is there. finals_only: no
+    pre-releases but of what the requirements themselves want so.
     """
     binary = binaries.find(environment)
+    sources = sources or {}
     with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
         asked, settings = Path(folder, "libs.in"), Path(folder, "uv.toml")
         asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
+        bounds = Path(folder, "constraints.in")
+        bounds.write_text("".join(f"{one}\n" for one in constraints), encoding="ascii")
         settings.touch(0o600)
         settings.write_text(_settings(config, sources), encoding="utf-8")
         options = [str(asked), "--config-file", str(settings), "--cache-dir", str(kept)]
         options += ["--refresh"] if fresh else []
-        options += [f"--no-binary={one.name}" for one in sources]
+        options += ["--constraint", str(bounds)] if constraints else []
+        options += ["--prerelease", "explicit"] if finals_only else []
+        options += [f"--no-binary={name}" for name in sources]
         command = [binary, "pip", "compile", *options, *_options(target)]
         answer = _run(command, folder, _environment(config, environment))
         if isinstance(answer, Refused):
@@ -118,12 +130,14 @@ def _pins(text: str) -> Iterator[Pin]:
 
 
 def _platform(target: Target) -> str:
+    if target.musl:
+        return f"{target.machine}-unknown-linux-musl"
     major, minor = target.glibc
     known = max((one for one in _KNOWN_GLIBC if one <= minor), default=_KNOWN_GLIBC[0])
     return f"{target.machine}-manylinux_{major}_{known}"
 
 
-def _settings(config: IndexConfig, sources: Sequence[Requirement]) -> str:
+def _settings(config: IndexConfig, sources: Mapping[str, Mapping[Version, Metadata]]) -> str:
     # Index servers seldom say how long a page is good for; without that uv asks for every page
     # at every run. Ten minutes; before anything is called wrong, it is asked for afresh.
     lines = [
@@ -136,12 +150,27 @@ def _settings(config: IndexConfig, sources: Sequence[Requirement]) -> str:
     if config.trusted:
         host = json.dumps(urlsplit(config.url).netloc)
         lines.insert(0, f"allow-insecure-host = [{host}]")
-    for one in sources:
-        # Without a version, so that it holds for every one: where uv finds no metadata it builds,
-        # and runs the package's own code.
-        lines += ["[[dependency-metadata]]", f"name = {json.dumps(canonicalize_name(one.name))}"]
-        lines += ["requires-dist = []"]
+    for name, releases in sources.items():
+        # Without a version, so that it holds for every other one: where uv finds no metadata it
+        # builds, and runs the package's own code.
+        lines += _metadata(name, None, NOTHING)
+        for version, metadata in releases.items():
+            lines += _metadata(name, version, metadata)
     return "\n".join(lines) + "\n"
+
+
+def _metadata(name: str, version: Version | None, metadata: Metadata) -> Iterator[str]:
+    yield "[[dependency-metadata]]"
+    yield f"name = {json.dumps(name)}"
+    if version is not None:
+        yield f'version = "{version}"'
+    yield f"requires-dist = {json.dumps(list(metadata.requires))}"
+    yield f"provides-extra = {json.dumps(_extras(metadata))}"
+
+
+def _extras(metadata: Metadata) -> list[str]:
+    """Normalised, and only what uv can read: one bad name would make it refuse all."""
+    return sorted({canonicalize_name(one) for one in metadata.extras if _NAME.fullmatch(one)})
 
 
 def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:

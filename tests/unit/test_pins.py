@@ -17,12 +17,15 @@ from kernelspec_lib.packages.problems import (
     OnlyPrereleases,
     OtherPython,
     Problem,
+    Remedy,
     SourceOnly,
+    SourceRefused,
     UnknownExtra,
     UnknownLib,
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.packages.sources import Trust
 from tests.projects import a_project
 
 PROJECT = a_project("ipykernel", "numpy==9.9", "gamma[fast]>=1; python_version > '3'")
@@ -80,11 +83,37 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "write numpy==2.0",
         ),
         (
-            SourceOnly(lib=NUMPY, version=ONE, newest=TWO),
+            SourceOnly(lib=NUMPY, name="numpy", version=ONE, newest=TWO),
             "KS305",
             "numpy 1.0 has no wheel for Python 3.11, only sources",
-            "its own code runs at docker build, and may want a compiler in system_packages; "
+            "its own code runs at docker build, in the container, and usually needs gcc g++ in "
+            "system_packages; write numpy==2.0",
+        ),
+        (
+            SourceOnly(lib=NUMPY, name="numpy", version=ONE, newest=None, trust=Trust.UNKNOWN),
+            "KS305",
+            "numpy 1.0 has no wheel for Python 3.11, only sources; "
+            "what it needs is not known: add that to libs",
+            "its own code runs at docker build, in the container, and usually needs gcc g++ in "
+            "system_packages",
+        ),
+        (
+            SourceRefused(lib=NUMPY, name="numpy", version=ONE, newest=TWO),
+            "KS311",
+            "numpy 1.0 has no wheel for Python 3.11, and this site builds nothing from sources",
             "write numpy==2.0",
+        ),
+        (
+            UnknownLib(lib=NUMPY, suggestion="numpy2", placeholder=True),
+            "KS302",
+            "numpy on the index is an empty package that does not install",
+            "write numpy2",
+        ),
+        (
+            UnknownExtra(lib=NUMPY, extra="fats", known=("fast", "full")),
+            "KS307",
+            'numpy has no extra named "fats"; it has "fast", "full"',
+            "correct it, or take it out",
         ),
         (
             Yanked(lib=NUMPY, version=ONE, reason="bad\x1b[31m", newest=None),
@@ -117,8 +146,46 @@ def test_conflict_is_told_at_each_of_its_lines() -> None:
     conflict = Conflict(libs=(NUMPY, GAMMA), explanation="gamma needs numpy<2")
     found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
     assert [(one.code, one.span.line) for one in found] == [("KS309", 6), ("KS309", 7)]
-    assert found[0].message == "numpy==9.9 and gamma>=1 cannot stand together"
-    assert found[0].hint == "loosen or change one of them: gamma needs numpy<2"
+    message = "numpy==9.9 and gamma>=1 cannot stand together: gamma needs numpy<2"
+    assert {one.message for one in found} == {message}
+    assert found[0].hint == "loosen or change one of them"
+
+
+def test_conflict_tells_what_was_tried_and_resolves() -> None:
+    remedies = (Remedy(lib=NUMPY, version=ONE), Remedy(lib=GAMMA, version=TWO))
+    conflict = Conflict(libs=(NUMPY, GAMMA), explanation="", remedies=remedies)
+    found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
+    assert {one.hint for one in found} == {
+        "write numpy==1.0 or gamma==2.0: with all other lines as they are, that resolves"
+    }
+    alone = Conflict(libs=(NUMPY,), explanation="numpy 9.9 needs delta", remedies=remedies[:1])
+    (found_alone,) = pins.check(PROJECT, Unresolved(problems=(alone,)))
+    assert found_alone.message == "what numpy==9.9 needs cannot be met: numpy 9.9 needs delta"
+    assert found_alone.hint == "write numpy==1.0"
+
+
+def test_sources_below_a_line_blame_it() -> None:
+    problem = SourceOnly(
+        lib=None, name="sasl", version=ONE, newest=None, asked_by=(GAMMA,),
+        trust=Trust.APPROXIMATE,
+    )  # fmt: skip
+    (found,) = pins.check(PROJECT, Unresolved(problems=(problem,)))
+    assert (found.code, found.pointer, found.span.line) == ("KS305", "/libs/2", 7)
+    assert found.message == (
+        "gamma needs sasl 1.0, which has no wheel for Python 3.11, only sources; "
+        "what it needs is known approximately"
+    )
+    assert found.hint == (
+        "its own code runs at docker build, in the container, and usually needs g++ libsasl2-dev "
+        "in system_packages"
+    )
+
+
+def test_withdrawn_below_a_line_blames_it() -> None:
+    problem = Yanked(lib=None, name="beta", version=ONE, reason="", newest=TWO, asked_by=(GAMMA,))
+    (found,) = pins.check(PROJECT, Unresolved(problems=(problem,)))
+    assert (found.pointer, found.span.line) == ("/libs/2", 7)
+    assert found.message == "gamma needs beta 1.0, which was withdrawn by its authors"
 
 
 def test_conflict_without_a_line_points_at_libs() -> None:

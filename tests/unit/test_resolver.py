@@ -13,7 +13,7 @@ import pytest
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, ToolMissing
-from kernelspec_lib.packages import binaries, lock, resolver, uv
+from kernelspec_lib.packages import binaries, children, lock, resolver
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.pages import File, Page
@@ -23,14 +23,17 @@ from kernelspec_lib.packages.problems import (
     NoWheel,
     OtherPython,
     SourceOnly,
+    SourceRefused,
     UnknownExtra,
     UnknownLib,
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.packages.sources import Trust
+from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 from tests.catalogue import CATALOGUE
-from tests.package_index import Answer, Server, pypiserver, serving, tree, wheel
+from tests.package_index import Answer, Server, pypiserver, sdist, serving, tree, wheel
 from tests.projects import a_project
 
 
@@ -56,7 +59,7 @@ def problems(outcome: Lock | Unresolved) -> list[tuple[type, list[str]]]:
     for one in outcome.problems:
         if isinstance(one, Conflict):
             libs = one.libs
-        elif isinstance(one, NoWheel | OtherPython) and one.lib is None:
+        elif isinstance(one, NoWheel | OtherPython | SourceOnly) and one.lib is None:
             libs = one.asked_by
         else:
             libs = (one.lib,) if one.lib else ()
@@ -155,8 +158,7 @@ def test_conflict_names_the_lines_of_the_user(
     assert isinstance(outcome, Unresolved)
     (conflict,) = outcome.problems
     assert isinstance(conflict, Conflict)
-    assert "all versions of right depend on common>=2" in conflict.explanation
-    assert "\n" not in conflict.explanation
+    assert conflict.explanation == "every right needs common>=2; every left needs common<2"
 
 
 def test_warnings_travel_with_the_lock(
@@ -170,29 +172,149 @@ def test_warnings_travel_with_the_lock(
     assert isinstance(yanked, Yanked)
     assert yanked.reason == "it deletes your files"
     assert isinstance(extra, UnknownExtra)
-    assert extra.extra == "Fats"
+    assert (extra.extra, extra.known) == ("Fats", ("fast",))
 
 
-def test_sources_are_never_run_and_told_as_a_build(
+def test_sources_are_locked_with_what_they_need_and_never_run(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    ran = tmp_path / "ran"
+    trap = f"open({str(ran)!r}, 'w').close()\n"
+    old = sdist("trapped", "1.0", requires=["common<2"], setup=trap)
+    new = sdist("trapped", "2.0", requires=["alpha"], setup=trap)
+    below = wheel("over-trapped", "1.0", requires=["trapped<2"])
+    with serving(tree([*CATALOGUE, old, new, below])) as server:
+        direct = resolved(a_project("trapped==1.0"), server.url, environment)
+        newest = resolved(a_project("trapped"), server.url, environment)
+        both = resolved(a_project("trapped", "over-trapped"), server.url, environment)
+    assert locked(direct) == {"common": "1.0", "trapped": "1.0"}
+    assert locked(newest) == {"alpha": "2.0", "common": "2.0", "trapped": "2.0"}
+    assert locked(both) == {"common": "1.0", "over-trapped": "1.0", "trapped": "1.0"}
+    assert not ran.exists()
+    assert isinstance(direct, Lock)
+    common, trapped = direct.packages
+    assert (trapped.hashes, trapped.source_only) == ((f"sha256:{old.sha256}",), True)
+    assert (common.asked_by, common.source_only) == (("via trapped",), False)
+    (warning,) = direct.warnings
+    assert isinstance(warning, SourceOnly)
+    assert (warning.lib, warning.trust) == (a_project("trapped==1.0").libs[0], Trust.EXACT)
+    assert direct.download_size == len(old.content) + next(
+        len(one.content) for one in CATALOGUE if one.filename.startswith("common-1.0")
+    )
+
+
+def test_sources_below_a_line_are_told_at_that_line(
     package_index: Server, environment: Mapping[str, str]
 ) -> None:
-    newer = wheel("wants-newer-source", "1.0", requires=["source-only>=2"])
-    project = a_project("ipykernel", "source-only==1.0", "left", "right")
-    assert problems(resolved(project, package_index.url, environment)) == [
-        (SourceOnly, ["source-only==1.0"]),
-        (NoWheel, ["source-only==1.0"]),
-        (Conflict, ["left", "right"]),
+    project = a_project("ipykernel", "needs-source")
+    outcome = resolved(project, package_index.url, environment)
+    assert locked(outcome)["source-only"] == "1.0"
+    assert isinstance(outcome, Lock)
+    (warning,) = outcome.warnings
+    assert isinstance(warning, SourceOnly)
+    assert (warning.lib, warning.name) == (None, "source-only")
+    assert [lib.pointer for lib in warning.asked_by] == ["/libs/1"]
+
+
+@pytest.mark.parametrize("line", ["source-only==1.0", "needs-source"])
+def test_a_site_may_refuse_sources(
+    package_index: Server, environment: Mapping[str, str], line: str
+) -> None:
+    config = IndexConfig(url=package_index.url, origin="--index-url")
+    policy = Policy(source_only=False)
+    project = a_project("ipykernel", line)
+    outcome = resolver.resolve(project, config, environment, policy=policy)
+    assert isinstance(outcome, Unresolved)
+    (problem,) = outcome.problems
+    assert isinstance(problem, SourceRefused)
+    assert {*problem.asked_by, problem.lib} - {None} == {project.libs[1]}
+
+
+def test_sources_of_another_release_are_not_mixed_up_with_wheels(
+    environment: Mapping[str, str],
+) -> None:
+    files = [
+        wheel("mixed", "1.0", requires=["common<2"]),
+        sdist("mixed", "1.0", requires=["common<2"]),
+        sdist("mixed", "2.0", requires=["common>=2"]),
+        wheel("wants-mixed", "1.0", requires=["mixed<2"]),
+        wheel("wants-new-mixed", "1.0", requires=["mixed>=2"]),
     ]
-    libs = ("source-only>=0.5", "wants-newer-source")
-    with serving(tree([*CATALOGUE, newer])) as server:
-        outcome = resolved(a_project(*libs), server.url, environment)
-    assert problems(outcome)[2:] == [(Conflict, list(libs))]
-    below = resolved(a_project("needs-source"), package_index.url, environment)
-    assert problems(below) == [(NoWheel, ["needs-source"])]
-    assert isinstance(below, Unresolved)
-    (problem,) = below.problems
-    assert isinstance(problem, NoWheel)
-    assert (problem.name, problem.has_source) == ("source-only", True)
+    with serving(tree([*CATALOGUE, *files])) as server:
+        old = resolved(a_project("wants-mixed"), server.url, environment)
+        new = resolved(a_project("wants-new-mixed"), server.url, environment)
+    assert isinstance(old, Lock)
+    assert isinstance(new, Lock)
+    assert [one.source_only for one in old.packages if one.name == "mixed"] == [False]
+    assert locked(new)["common"] == "2.0"
+    assert [one.source_only for one in new.packages if one.name == "mixed"] == [True]
+
+
+def test_conflict_is_as_small_as_can_be_and_its_remedy_was_tried(
+    environment: Mapping[str, str],
+) -> None:
+    files = [
+        wheel("left", "0.9", requires=["common"]),
+        wheel("beside", "1.0", requires=["common"]),
+        wheel("chain", "1.0", requires=["right==1.0"]),
+    ]
+    project = a_project("ipykernel", "beside", "left==1.0", "common", "alpha", "chain")
+    with serving(tree([*CATALOGUE, *files])) as server:
+        outcome = resolved(project, server.url, environment)
+        assert problems(outcome) == [(Conflict, ["left==1.0", "chain"])]
+        assert isinstance(outcome, Unresolved)
+        (conflict,) = outcome.problems
+        assert isinstance(conflict, Conflict)
+        (remedy,) = conflict.remedies
+        assert (remedy.lib, remedy.version) == (project.libs[2], Version("0.9"))
+        mended = a_project("ipykernel", "beside", "left==0.9", "common", "alpha", "chain")
+        assert locked(resolved(mended, server.url, environment))["left"] == "0.9"
+
+
+def test_an_older_release_that_installs_is_taken_below_a_line(
+    environment: Mapping[str, str],
+) -> None:
+    older = wheel("bounded", "0.9", requires_python=">=3.8")
+    with serving(tree([*CATALOGUE, older])) as server:
+        project = a_project("needs-bounded", python_version="3.13")
+        outcome = resolved(project, server.url, environment)
+    assert locked(outcome) == {"bounded": "0.9", "needs-bounded": "1.0"}
+
+
+def test_an_index_that_tells_no_requires_python_is_asked_for_the_metadata(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    for one in CATALOGUE:
+        if one.project in ("bounded", "needs-bounded"):
+            (tmp_path / "wheels" / one.filename).write_bytes(one.content)
+    with pypiserver(tmp_path / "wheels") as server:
+        project = a_project("needs-bounded", python_version="3.13")
+        outcome = resolved(project, server.url, environment)
+    assert problems(outcome) == [(OtherPython, ["needs-bounded"])]
+
+
+def test_a_withdrawn_release_that_no_line_pins_is_told_at_who_asks(
+    environment: Mapping[str, str],
+) -> None:
+    asking = wheel("wants-withdrawn", "1.0", requires=["withdrawn==1.1"])
+    project = a_project("ipykernel", "wants-withdrawn")
+    with serving(tree([*CATALOGUE, asking])) as server:
+        outcome = resolved(project, server.url, environment)
+    assert isinstance(outcome, Lock)
+    (warning,) = outcome.warnings
+    assert isinstance(warning, Yanked)
+    assert (warning.lib, warning.name, warning.asked_by) == (None, "withdrawn", project.libs[1:])
+
+
+def test_wheels_of_alpine_are_its_own(environment: Mapping[str, str]) -> None:
+    files = [
+        wheel("compiled", "2.0", tag="cp311-cp311-musllinux_1_1_x86_64"),
+        wheel("compiled", "3.0", tag="cp311-cp311-manylinux_2_17_x86_64"),
+    ]
+    project = a_project("compiled", base_image="python:3.11-alpine")
+    with serving(tree(files)) as server:
+        assert locked(resolved(project, server.url, environment)) == {"compiled": "2.0"}
 
 
 def test_uv_missing_is_told_only_after_the_direct_look(
@@ -208,6 +330,10 @@ def test_uv_missing_is_told_only_after_the_direct_look(
     ]
     with pytest.raises(ToolMissing):
         resolved(a_project("ipykernel"), package_index.url, environment)
+    warned = resolved(a_project("ipykernel", "withdrawn==1.1"), package_index.url, environment)
+    assert problems(warned) == [(Yanked, ["withdrawn==1.1"])]
+    assert isinstance(warned, Unresolved)
+    assert isinstance(warned.trouble, ToolMissing)
 
 
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(
@@ -293,6 +419,9 @@ def test_what_could_be_looked_at_is_told_beside_the_trouble(
         def digest(self, file: File) -> str:
             raise AssertionError("nothing to lock")
 
+        def beginning(self, url: str, limit: int) -> bytes | None:
+            raise AssertionError("nothing to read")
+
     config = IndexConfig(url="https://index.example/simple", origin="")
     bad = a_project("alpha==2", "beta")
     outcome = resolver.resolve_with(HalfIndex(), bad, config, environment)
@@ -310,13 +439,13 @@ def test_credentials_reach_uv_and_stand_in_no_argument(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner, calls = tree(CATALOGUE), []
-    run = subprocess.run
+    run = children.run
 
     def watched(command: list[str], **given: object) -> object:
         calls.append(command)
-        return run(command, **given)  # type: ignore[call-overload]
+        return run(command, **given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(uv.subprocess, "run", watched)
+    monkeypatch.setattr(children, "run", watched)
 
     def respond(path: str, headers: Mapping[str, str]) -> Answer:
         if headers.get("Authorization") != "Basic YWRhOnMzY3JldA==":

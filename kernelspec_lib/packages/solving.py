@@ -1,0 +1,180 @@
+"""uv, asked until what it says holds: sources included, and no release that pip would refuse.
+
+uv knows nothing of what a source distribution needs unless it runs its code, and overlooks upper
+bounds of Requires-Python. So it is asked, what it chose is looked at, and it is asked again with
+what was learnt; everything learnt is true of the index, so this comes to an end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from kernelspec_lib.packages import sources, uv
+from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
+from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.sources import Metadata
+from kernelspec_lib.packages.target import Target
+
+NO_SOLUTION = "No solution found"
+_ROUNDS = 16
+_NO_WHEELS = re.compile(
+    r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:[<>=!~]=?\S*)? ha(?:s|ve) no usable wheels"
+)
+_YANKED = re.compile(r"([A-Za-z0-9._-]+)==(\S+) was yanked")
+_PINNED = re.compile(r"depends? on ([A-Za-z0-9._-]+==[^\s,]+)")
+_WHEELS_REQUIRED = re.compile(r"Wheels are required for `([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solver:
+    """Resolves requirements for one target, and remembers what it learnt between calls."""
+
+    index: Index
+    config: IndexConfig
+    target: Target
+    environment: Mapping[str, str]
+    cache: Path | None
+    learnt: dict[str, dict[Version, Metadata]] = field(default_factory=dict)
+    """By name, the packages that may be built, and what their releases need."""
+    constraints: dict[str, None] = field(default_factory=dict)
+    """As "name!=version", releases of which no file is for the target; as "name==version", those
+    that were withdrawn, and that a package needs all the same: pip takes them then."""
+    refreshed: list[bool] = field(default_factory=list)
+    """Not empty: uv was told once to ask the index for everything, and need not do so again."""
+    finals_only: bool = False
+
+    def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        """Releases for *wanted* that all install; where there are none, what comes nearest.
+
+        A Compiled may then hold releases that do not install: `unfit` tells. Raises
+        IndexUnreachable and ToolMissing.
+        """
+        nearest: uv.Compiled | None = None
+        answer = self._ask(wanted)
+        for _ in range(_ROUNDS):
+            if isinstance(answer, uv.Refused):
+                if nearest is not None:
+                    return nearest
+                if not (self._may_be_built(answer.text) or self._may_be_withdrawn(answer.text)):
+                    return answer
+            elif not self._learn(answer):
+                unfit = self.unfit(answer)
+                if not unfit or not self._bar(unfit):
+                    return answer
+                nearest = nearest or answer
+            answer = self._ask(wanted)
+        return nearest or answer
+
+    def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
+        """Releases for *wanted* that all install; None: there are none."""
+        answer = self.solve(wanted)
+        return answer if isinstance(answer, uv.Compiled) and not self.unfit(answer) else None
+
+    def unfit(self, compiled: uv.Compiled) -> list[uv.Pin]:
+        """The pins that cannot be installed on the target, built or not."""
+        pages = self._pages([pin.name for pin in compiled.pins])
+        return [
+            pin
+            for pin in compiled.pins
+            if not usable(
+                pages[pin.name], Version(pin.version), self.target, pin.name in self.learnt
+            )
+        ]
+
+    def _ask(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        answer = self._once(wanted, fresh=False)
+        refused = isinstance(answer, uv.Refused) and NO_SOLUTION in answer.text
+        if refused and self.cache is not None and not self.refreshed:
+            # What uv kept may be older than a release that the direct look has just seen.
+            self.refreshed.append(True)
+            answer = self._once(wanted, fresh=True)
+        return answer
+
+    def _once(self, wanted: Sequence[Requirement], *, fresh: bool) -> uv.Compiled | uv.Refused:
+        return uv.compile_pins(
+            wanted,
+            self.config,
+            self.target,
+            self.environment,
+            self.cache,
+            sources=self.learnt,
+            constraints=tuple(self.constraints),
+            finals_only=self.finals_only,
+            fresh=fresh,
+        )
+
+    def _may_be_built(self, refusal: str) -> bool:
+        """Lets packages be built that have sources and that uv missed wheels of; False: no more."""
+        found = [*_WHEELS_REQUIRED.findall(refusal), *_NO_WHEELS.findall(refusal)]
+        named = dict.fromkeys(str(canonicalize_name(one)) for one in found)
+        waiting = [name for name in named if name not in self.learnt]
+        pages = self._pages(waiting)
+        more = [name for name in waiting if _has_source(pages[name], self.target)]
+        for name in more:
+            self.learnt[name] = {}
+        return bool(more)
+
+    def _may_be_withdrawn(self, refusal: str) -> bool:
+        """Lets withdrawn releases count that packages pin; False: there are none more.
+
+        Source: PEP 592, for == and ===. uv takes them only where the user pins them.
+        """
+        told = " ".join(refusal.split())
+        withdrawn = {f"{name}=={version}" for name, version in _YANKED.findall(told)}
+        more = withdrawn & set(_PINNED.findall(told)) - self.constraints.keys()
+        self.constraints.update(dict.fromkeys(sorted(more)))
+        return bool(more)
+
+    def _learn(self, compiled: uv.Compiled) -> bool:
+        """Reads what the chosen releases need that may be built; False: all of it was known."""
+        waiting = [
+            (pin.name, Version(pin.version))
+            for pin in compiled.pins
+            if pin.name in self.learnt and Version(pin.version) not in self.learnt[pin.name]
+        ]
+        pages = self._pages([name for name, _ in waiting])
+        for name, version in waiting:
+            files = pages[name].of(version)
+            fitting = [one for one in files if one.installs(self.target)]
+            read = sources.read(self.index, name, fitting or files, built=not fitting)
+            self.learnt[name][version] = read
+        return bool(waiting)
+
+    def _bar(self, unfit: Sequence[uv.Pin]) -> bool:
+        """Bars all releases of what does not install that do not; False: there is no other one."""
+        pages = self._pages([pin.name for pin in unfit])
+        before = len(self.constraints)
+        for pin in unfit:
+            built = pin.name in self.learnt
+            self.constraints.update(
+                {
+                    f"{pin.name}!={version}": None
+                    for version in pages[pin.name].releases
+                    if not usable(pages[pin.name], version, self.target, built)
+                }
+            )
+        return len(self.constraints) > before
+
+    def _pages(self, names: Sequence[str]) -> Mapping[str, Page]:
+        pages, trouble = pages_of(self.index, names)
+        if trouble is not None:
+            raise trouble
+        return {name: page or Page(name=name) for name, page in pages.items()}
+
+
+def usable(page: Page, version: Version, target: Target, built: bool) -> bool:
+    """Whether *version* installs on *target*, if need be from its sources where it may be built."""
+    return any(
+        one.installs(target) or (built and one.is_source_for(target)) for one in page.of(version)
+    )
+
+
+def _has_source(page: Page, target: Target) -> bool:
+    return any(one.is_source_for(target) for files in page.releases.values() for one in files)

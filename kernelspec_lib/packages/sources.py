@@ -1,0 +1,251 @@
+"""What a release needs, read from its files. No code of a package ever runs for it.
+
+A wheel has a METADATA file, most indexes beside it (PEP 658). A source distribution has a
+PKG-INFO, near the front of its archive: of pyspark's 317 MB the first 64 KiB are enough. It is the
+truth where it says so (metadata 2.2, PEP 643), and else an approximation: what setup.py would say
+is known to setup.py only.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from email import policy as email_policy
+from email.parser import BytesParser
+from enum import StrEnum
+
+from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from kernelspec_lib.packages.index import Index
+from kernelspec_lib.packages.pages import File
+
+_NEAR, _FAR = 64 * 1024, 2 * 1024 * 1024
+"""Bytes of a tar.gz that are read: first, and where PKG-INFO did not say all."""
+_UNPACKED = 32 * 1024 * 1024
+_WHOLE = 16 * 1024 * 1024
+"""A zip has its contents at its end, so it is read whole, up to this size."""
+_TEXT = 4 * 1024 * 1024
+_MEMBER = re.compile(r"[^/]+/(?:[^/]+/)*?(?P<what>PKG-INFO|[^/]+\.egg-info/requires\.txt)")
+_EXACT = Version("2.2")
+
+
+class Trust(StrEnum):
+    """How far what a release needs is known."""
+
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+    """From what setup.py left in the archive on its author's machine."""
+    UNKNOWN = "unknown"
+    """There is nothing in it that could be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What one release needs."""
+
+    requires: tuple[str, ...] = ()
+    """PEP 508; those that cannot be read are left out."""
+    extras: tuple[str, ...] = ()
+    requires_python: str = ""
+    trust: Trust = Trust.UNKNOWN
+
+
+NOTHING = Metadata()
+# Its archives end with what setup.py left, 300 MB behind the PKG-INFO, which tells it from 4.0 on.
+_PYSPARK = (
+    ("3.4", "py4j==0.10.9.7"),
+    ("3.2.2", "py4j==0.10.9.5"),
+    ("3.2.1", "py4j==0.10.9.3"),
+    ("3.2", "py4j==0.10.9.2"),
+    ("3.0", "py4j==0.10.9"),
+    ("2.4", "py4j==0.10.7"),
+)
+
+
+def read(index: Index, name: str, files: Sequence[File], *, built: bool = False) -> Metadata:
+    """What the release of *name* with *files* needs. Raises IndexUnreachable.
+
+    files: those of the release that count, wheels before others. built: its sources are meant.
+    """
+    wheel = next((one for one in files if one.tags is not None and not built), None)
+    source = next((one for one in files if one.tags is None), None)
+    chosen = wheel or source
+    if chosen is None:
+        return NOTHING
+    if chosen.metadata and (text := index.beginning(f"{chosen.url}.metadata", _TEXT)):
+        told = _parsed(text)
+        return told if wheel is None else replace(told, trust=Trust.EXACT)
+    if wheel is not None:
+        return _of_wheel(index.beginning(wheel.url, _WHOLE))
+    return _of_source(index, name, chosen, files)
+
+
+def _of_source(index: Index, name: str, source: File, files: Sequence[File]) -> Metadata:
+    # Wheels for other machines need what the one that is built here will need.
+    for other in files:
+        if other.tags is not None and other.metadata:
+            text = index.beginning(f"{other.url}.metadata", _TEXT)
+            if text:
+                return replace(_parsed(text), trust=Trust.APPROXIMATE)
+    if source.filename.endswith(".zip"):
+        return _of_zip(index, source)
+    if name == "pyspark":
+        return _of_pyspark(_of_tar(index, source, (_NEAR,)), source.version)
+    return _of_tar(index, source, (_NEAR, _FAR))
+
+
+def _of_pyspark(told: Metadata, version: Version) -> Metadata:
+    for first, needed in _PYSPARK:
+        if not told.requires and Version(first) <= version < Version("4"):
+            return replace(told, requires=(needed,), trust=Trust.APPROXIMATE)
+    return told
+
+
+def _of_wheel(packed: bytes | None) -> Metadata:
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed or b"")) as archive:
+            for info in archive.infolist():
+                inside = re.fullmatch(r"[^/]+\.dist-info/METADATA", info.filename)
+                if inside and info.file_size <= _TEXT:
+                    return replace(_parsed(archive.read(info)), trust=Trust.EXACT)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        pass  # too large to have been read whole, or no wheel at all: pip will say so
+    return NOTHING
+
+
+def _of_zip(index: Index, file: File) -> Metadata:
+    found: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(index.beginning(file.url, _WHOLE) or b"")) as archive:
+            for info in archive.infolist():
+                if info.file_size <= _TEXT:
+                    _keep(found, info.filename, lambda info=info: archive.read(info))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        pass
+    return _together(found)
+
+
+def _of_tar(index: Index, file: File, limits: Sequence[int]) -> Metadata:
+    """A little of the archive, and more only where that little did not say what is needed."""
+    told = NOTHING
+    for limit in limits:
+        packed = index.beginning(file.url, limit) or b""
+        told = _together(_members(packed))
+        if told.trust is not Trust.UNKNOWN or len(packed) < limit:
+            break
+    return told
+
+
+def _members(packed: bytes) -> dict[str, bytes]:
+    """PKG-INFO and requires.txt in what there is of a tar.gz, which may break off anywhere."""
+    found: dict[str, bytes] = {}
+    try:
+        plain = zlib.decompressobj(31).decompress(packed, _UNPACKED)
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r|") as archive:
+            for member in archive:
+                if member.isfile() and member.size <= _TEXT:
+                    _keep(found, member.name, lambda one=member: _contents(archive, one))
+    except (tarfile.TarError, zlib.error, EOFError, ValueError):
+        pass  # the end of what was read
+    return found
+
+
+def _contents(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    opened = archive.extractfile(member)
+    text = opened.read() if opened else b""
+    if len(text) < member.size:
+        raise EOFError
+    return text
+
+
+def _keep(found: dict[str, bytes], path: str, contents: object) -> None:
+    """Keeps what of *path* counts: the PKG-INFO at the root before one deeper in."""
+    named = _MEMBER.fullmatch(path.removeprefix("./"))
+    if named is None or not callable(contents):
+        return
+    what = "PKG-INFO" if named["what"] == "PKG-INFO" else "requires.txt"
+    if what not in found or path.removeprefix("./").count("/") == 1:
+        found[what] = contents()
+
+
+def _together(found: dict[str, bytes]) -> Metadata:
+    """What PKG-INFO says, and requires.txt where that is silent."""
+    told = _parsed(found["PKG-INFO"]) if "PKG-INFO" in found else NOTHING
+    if told.trust is Trust.EXACT or told.requires:
+        return told
+    if "requires.txt" in found:
+        requires, extras = _from_egg(found["requires.txt"].decode("utf-8", "replace"))
+        return replace(told, requires=requires, extras=extras, trust=Trust.APPROXIMATE)
+    return replace(told, trust=Trust.UNKNOWN)
+
+
+def _parsed(text: bytes) -> Metadata:
+    """Source: the specification of core metadata; PEP 643 for what may be relied on."""
+    message = BytesParser(policy=email_policy.compat32).parsebytes(text, headersonly=True)
+    all_of = {
+        name: tuple(str(one).strip() for one in message.get_all(name) or ())
+        for name in ("Requires-Dist", "Provides-Extra", "Dynamic")
+    }
+    try:
+        version = Version(str(message.get("Metadata-Version", "1.0")).strip())
+    except InvalidVersion:
+        version = Version("1.0")
+    dynamic = {one.lower() for one in all_of["Dynamic"]}
+    whole = [one for one in all_of["Requires-Dist"] if _is_requirement(one)]
+    exact = version >= _EXACT and "requires-dist" not in dynamic
+    return Metadata(
+        requires=tuple(whole),
+        extras=all_of["Provides-Extra"],
+        requires_python=str(message.get("Requires-Python", "")).strip(),
+        trust=Trust.EXACT
+        if exact and len(whole) == len(all_of["Requires-Dist"])
+        else Trust.APPROXIMATE,
+    )
+
+
+def _is_requirement(text: str) -> bool:
+    try:
+        return Requirement(text).url is None
+    except (InvalidRequirement, RecursionError, ValueError):
+        return False
+
+
+def _from_egg(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Requirements and extras of an egg's requires.txt.
+
+    Source: "requires.txt" in setuptools' description of eggs: sections [extra:marker].
+    """
+    requires, extras = [], []
+    for extra, marker, line in _lines(text):
+        conditions = [f"({marker})"] if marker else []
+        if extra:
+            extras.append(extra)
+            conditions.append(f'extra == "{extra}"')
+        own, _, inner = line.partition(";")
+        conditions += [f"({inner.strip()})"] if inner.strip() else []
+        joined = " and ".join(conditions)
+        whole = f"{own.strip()}; {joined}" if joined else own.strip()
+        if _is_requirement(whole):
+            requires.append(whole)
+    return tuple(requires), tuple(dict.fromkeys(extras))
+
+
+def _lines(text: str) -> Iterator[tuple[str, str, str]]:
+    extra = marker = ""
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line[1:-1].partition(":")
+            try:
+                marker = str(Marker(marker)) if marker else ""
+            except (InvalidMarker, RecursionError):
+                marker = ""
+        elif line and not line.startswith("#"):
+            yield extra.strip(), marker, line
