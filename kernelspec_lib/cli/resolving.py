@@ -115,7 +115,9 @@ def _resolved_one(
     from kernelspec_lib.packages import resolver
 
     def task(index: Index, cache: Path) -> Lock | resolver.Unresolved:
-        return resolver.resolve_with(index, project, asking.config, os.environ, cache)
+        return resolver.resolve_with(
+            index, project, asking.config, os.environ, cache, wanted.policy
+        )
 
     waiting = asking.once(key or path, task)
 
@@ -150,12 +152,12 @@ def _locked_one(
     except KernelspecError as error:
         failed = Resolved(project=project, trouble=error, path=path)
         return lambda: failed
-    stale = _kept(project, pins.check_lock(project, committed))
+    stale = _kept(project, pins.check_lock(project, committed, wanted.policy.images))
     if stale or not isinstance(committed, Lock):
         return lambda: Resolved(project=project, findings=stale, path=path)
 
     def task(index: Index, cache: Path) -> standing.Standing:
-        return standing.of(committed, project, index)
+        return standing.of(committed, project, index, wanted.policy.images)
 
     waiting = asking.once(project.place, task)
 
@@ -197,7 +199,7 @@ def _key(project: KernelProject, config: IndexConfig, policy: Policy) -> str | N
     """None where there is no uv whose answer could be kept."""
     try:
         uv = binaries.find(os.environ)
-        return verdicts.key(project, target.of(project), config, policy, uv)
+        return verdicts.key(project, target.of(project, policy.images), config, policy, uv)
     except (KernelspecError, OSError):
         return None
 
