@@ -220,7 +220,7 @@ def test_a_page_in_drops_is_given_up() -> None:
     def drops() -> Iterator[bytes]:
         while True:
             clock.time += 30
-            yield b" " * 70_000
+            yield b" " * 10
 
     slow = Answer(headers={"Content-Type": HTML_TYPE}, body=drops())
     with opened(lambda *_: slow, clock) as (index, _), pytest.raises(IndexUnreachable) as caught:
