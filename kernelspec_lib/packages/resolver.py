@@ -92,6 +92,7 @@ def resolve_with(
         environment=environment,
         cache=cache or _cache_of(environment),
         learnt={name: {} for name in built},
+        extras={lib.name: lib.requirement.extras for lib in seen.libs},
     )
     try:
         if any(map(is_error, problems)):
@@ -146,11 +147,17 @@ def _settled(
     answer = solver.solve(wanted)
     asked = {one.lib.name for one in problems if isinstance(one, OnlyPrereleases)}
     asked |= {lib.name for lib in libs if lib.requirement.specifier.prereleases}
-    if isinstance(answer, uv.Refused) or not any(
-        Version(pin.version).is_prerelease and pin.name not in asked for pin in answer.pins
-    ):
+    if isinstance(answer, uv.Refused):
+        return answer
+    early = [
+        pin.name
+        for pin in answer.pins
+        if Version(pin.version).is_prerelease and pin.name not in asked
+    ]
+    if not early:
         return answer
     strict = replace(solver, finals_only=True)
+    strict.let_build(early)
     return strict.stands(wanted) or answer
 
 

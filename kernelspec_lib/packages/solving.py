@@ -8,7 +8,7 @@ what was learnt; everything learnt is true of the index, so this comes to an end
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Solver:
     constraints: dict[str, None] = field(default_factory=dict)
     """As "name!=version", releases of which no file is for the target; as "name==version", those
     that were withdrawn, and that a package needs all the same: pip takes them then."""
+    extras: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """What the user's lines want of each package besides, as they are written."""
     refreshed: list[bool] = field(default_factory=list)
     """Not empty: uv was told once to ask the index for everything, and need not do so again."""
     finals_only: bool = False
@@ -84,7 +86,10 @@ class Solver:
             pin
             for pin in compiled.pins
             if not usable(
-                pages[pin.name], Version(pin.version), self.target, pin.name in self.learnt
+                pages[pin.name],
+                Version(pin.version),
+                self.target,
+                built=pin.name in self.learnt,
             )
         ]
 
@@ -114,11 +119,14 @@ class Solver:
         """Lets packages be built that have sources and that uv missed wheels of; False: no more."""
         found = [*_WHEELS_REQUIRED.findall(refusal), *_NO_WHEELS.findall(refusal)]
         named = dict.fromkeys(str(canonicalize_name(one)) for one in found)
-        waiting = [name for name in named if name not in self.learnt]
-        pages = self._pages(waiting)
-        more = [name for name in waiting if _has_source(pages[name], self.target)]
+        return self.let_build([name for name in named if name not in self.learnt])
+
+    def let_build(self, names: Sequence[str]) -> bool:
+        """Lets those of *names* be built that have sources; False: none of them has."""
+        pages = self._pages(names)
+        more = [name for name in names if _has_source(pages[name], self.target)]
         for name in more:
-            self.learnt[name] = {}
+            self.learnt.setdefault(name, {})
         return bool(more)
 
     def _may_be_withdrawn(self, refusal: str) -> bool:
@@ -145,7 +153,27 @@ class Solver:
             fitting = [one for one in files if one.installs(self.target)]
             read = sources.read(self.index, name, fitting or files, built=not fitting)
             self.learnt[name][version] = read
+            self._foresee(read, {*self.extras.get(name, ()), ""})
         return bool(waiting)
+
+    def _foresee(self, metadata: Metadata, extras: Collection[str]) -> None:
+        """Lets be built what *metadata* asks for and what has no wheel that would do.
+
+        Else uv would go back to an old release of which nothing is known, and that seems to need
+        nothing.
+        """
+        seen = [{**self.target.marker_environment, "extra": extra} for extra in extras]
+        wanted = [
+            requirement
+            for requirement in map(Requirement, metadata.requires)
+            if requirement.marker is None or any(map(requirement.marker.evaluate, seen))
+        ]
+        pages = self._pages([str(canonicalize_name(one.name)) for one in wanted])
+        for requirement in wanted:
+            page = pages[str(canonicalize_name(requirement.name))]
+            admitted = [version for version in page.releases if version in requirement.specifier]
+            if not any(usable(page, version, self.target, built=False) for version in admitted):
+                self.let_build([page.name])
 
     def _bar(self, unfit: Sequence[uv.Pin]) -> bool:
         """Bars all releases of what does not install that do not; False: there is no other one."""
@@ -157,7 +185,7 @@ class Solver:
                 {
                     f"{pin.name}!={version}": None
                     for version in pages[pin.name].releases
-                    if not usable(pages[pin.name], version, self.target, built)
+                    if not usable(pages[pin.name], version, self.target, built=built)
                 }
             )
         return len(self.constraints) > before
@@ -169,7 +197,7 @@ class Solver:
         return {name: page or Page(name=name) for name, page in pages.items()}
 
 
-def usable(page: Page, version: Version, target: Target, built: bool) -> bool:
+def usable(page: Page, version: Version, target: Target, *, built: bool) -> bool:
     """Whether *version* installs on *target*, if need be from its sources where it may be built."""
     return any(
         one.installs(target) or (built and one.is_source_for(target)) for one in page.of(version)
@@ -177,4 +205,9 @@ def usable(page: Page, version: Version, target: Target, built: bool) -> bool:
 
 
 def _has_source(page: Page, target: Target) -> bool:
-    return any(one.is_source_for(target) for files in page.releases.values() for one in files)
+    return any(
+        one.is_source_for(target)
+        for version, files in page.releases.items()
+        if not version.is_prerelease
+        for one in files
+    )
