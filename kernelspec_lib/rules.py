@@ -254,7 +254,8 @@ _TABLE = (
     _error(
         "KS310",
         "stale-lock",
-        "The lock was made for another requirements.json: the image would not be as asked for.",
+        "The lock was made for another requirements.json, or the index no longer offers what it "
+        "holds: the image would not be as asked for.",
         "requirements.json changed after the last kernelspec resolve",
         "kernelspec resolve, then commit both files",
     ),

@@ -21,6 +21,7 @@ from kernelspec_lib.packages.target import Target
 _SDIST = (".tar.gz", ".zip")
 _LONGEST = 255
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WHOLE = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/")
 _TITLE = re.compile(r"<title>\s*(links for|index of|simple|directory listing)", re.IGNORECASE)
 """How indexes head a page of a package that has no file (any more)."""
 
@@ -180,6 +181,10 @@ class _Links(HTMLParser):
 
 def _joined(base: str, href: str) -> str:
     """The address that *href* means on a page at *base*; empty where it means none."""
+    # Nearly every file has a whole address, and pages have thousands: joining them takes longer
+    # than reading the page does.
+    if _WHOLE.match(href):
+        return href
     try:
         address = urljoin(base, href)
         urlsplit(address)
