@@ -168,17 +168,14 @@ def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
     hint = _remedy(problem.name, problem.newest, python)
     if behind:
         message = f"{behind}{release}, which needs {wants}; this kernel has {python}"
-        asked = f"add {problem.name}=={problem.newest} to libs, or " if problem.newest else ""
-        return message, f"{asked}take another version of this library"
+        return message, _other_release(problem.name, problem.newest, behind, python)
     return f"{release} needs {wants}; this kernel has {python}", hint
 
 
 def _other_release(name: str, newest: Version | None, behind: str, python: str) -> str:
     """What helps where a release of *name* is no good; *behind*: who needs it, if not the user."""
-    if not behind:
-        return _remedy(name, newest, python)
-    added = f"add {name}=={newest} to libs if that is new enough, or " if newest else ""
-    return f"{added}take another version of what needs it"
+    # What needs it admits no release that would do: that was tried.
+    return "take another version of this library" if behind else _remedy(name, newest, python)
 
 
 def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]:
@@ -197,7 +194,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
         hint += f", and usually needs {' '.join(missing)} in system_packages"
     elif not wanted:
         hint += ", and may want a compiler (gcc g++) in system_packages"
-    if problem.newest:
+    if problem.newest and not behind:
         hint += f"; {_other_release(problem.name, problem.newest, behind, python)}"
     return message, hint
 
@@ -214,7 +211,7 @@ def _yanked(problem: Yanked, python: str) -> tuple[str, str]:
 def _no_wheel(problem: NoWheel, python: str) -> tuple[str, str]:
     behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
     release = f"{problem.name} {problem.version}"
-    hint = _remedy(problem.name, problem.newest, python)
+    hint = _other_release(problem.name, problem.newest, behind, python)
     release = f"{behind}{release}{', which' if behind else ''}"
     message = f"{release} has no wheel for {python} on Linux"
     offers = _offers(problem.offers)

@@ -9,7 +9,7 @@ import pytest
 
 from kernelspec_lib import policy
 from kernelspec_lib.errors import PolicyInvalid, UsageError
-from kernelspec_lib.policy import Mount, Policy
+from kernelspec_lib.policy import Mount, OwnImage, Policy
 
 
 def written(folder: Path, value: object) -> Path:
@@ -80,3 +80,21 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, value: object, told: s
     assert told in str(caught.value)
     assert caught.value.exit_code == 2
     assert "secret" not in str(caught.value)
+
+
+def test_images_of_the_site_and_sources_are_read(tmp_path: Path) -> None:
+    image = {"pattern": "registry.example/base*", "glibc": "2.31", "python": "3.11.9"}
+    read = policy.load(written(tmp_path, {"source_only": False, "images": [image]}))
+    assert read.source_only is False
+    assert read.images == (
+        OwnImage(pattern="registry.example/base*", glibc=(2, 31), python="3.11.9"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("glibc", "2"), ("glibc", "3.1"), ("python", "3.11"), ("machine", "sparc")]
+)
+def test_what_an_image_cannot_hold_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    path = written(tmp_path, {"images": [{"pattern": "*", key: value}]})
+    with pytest.raises(PolicyInvalid, match=r"policy\.json:5:"):
+        policy.load(path)

@@ -7,6 +7,7 @@ from packaging.markers import Marker
 from packaging.tags import Tag
 
 from kernelspec_lib.packages import target
+from kernelspec_lib.policy import OwnImage
 from tests.projects import a_project
 
 
@@ -18,7 +19,6 @@ from tests.projects import a_project
         ("3.13", "docker.io/library/python:3.13-slim", (2, 41)),
         ("3.11", "python:3.11-slim-bookworm", (2, 36)),
         ("3.11", "python:3.11.9-slim-bullseye@sha256:" + "a" * 64, (2, 31)),
-        ("3.11", "python:3.11-alpine", target.SAFE_GLIBC),
         ("3.11", "registry.example/team/python:3.11-slim", target.SAFE_GLIBC),
     ],
 )
@@ -56,3 +56,43 @@ def test_markers_are_held_against_the_target() -> None:
     environment = dict(target.of(a_project("ipykernel", python_version="3.13")).marker_environment)
     assert Marker("python_version >= '3.13' and sys_platform == 'linux'").evaluate(environment)
     assert not Marker("platform_machine == 'arm64' or os_name == 'nt'").evaluate(environment)
+
+
+def test_alpine_has_a_c_library_of_its_own() -> None:
+    aimed = target.of(a_project("ipykernel", base_image="python:3.11.9-alpine3.20"))
+    assert (aimed.platform, aimed.python_full_version) == ("musllinux_1_2_x86_64", "3.11.9")
+    assert Tag("cp311", "cp311", "musllinux_1_1_x86_64") in aimed.tags
+    assert not any("manylinux" in tag.platform for tag in aimed.tags)
+
+
+def test_policy_tells_what_the_site_s_images_hold() -> None:
+    images = (
+        OwnImage(pattern="registry.example/base/py312*", python="3.12.4", glibc=(2, 17)),
+        OwnImage(pattern="registry.example/base/*", glibc=(2, 31), machine="aarch64"),
+    )
+    project = a_project("ipykernel", base_image="registry.example/base/py312-and-311:7")
+    aimed = target.of(project, images)
+    assert (aimed.glibc, aimed.machine) == ((2, 31), "aarch64")
+    assert aimed.python_full_version.startswith("3.11.")
+    newer = a_project("ipykernel", base_image=project.base_image, python_version="3.12")
+    assert target.of(newer, images).python_full_version == "3.12.4"
+    other = a_project("ipykernel", base_image="registry.example/other:1")
+    assert target.of(other, images).glibc == target.SAFE_GLIBC
+
+
+def test_tags_of_an_arm_image_are_its_own() -> None:
+    aimed = target.Target(
+        python_version="3.11", python_full_version="3.11.9", glibc=(2, 31), machine="aarch64"
+    )
+    assert Tag("cp311", "cp311", "manylinux2014_aarch64") in aimed.tags
+    assert not any("x86_64" in tag.platform for tag in aimed.tags)
+
+
+def test_tags_are_ranked_as_pip_likes_them() -> None:
+    tags = target.of(a_project("ipykernel")).tags
+    own, stable, any_ = (
+        tags[Tag("cp311", "cp311", "manylinux_2_17_x86_64")],
+        tags[Tag("cp38", "abi3", "manylinux_2_17_x86_64")],
+        tags[Tag("py3", "none", "any")],
+    )
+    assert own < stable < any_

@@ -1,0 +1,87 @@
+"""The smallest quarrel, found with a resolver that is a rule over names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from kernelspec_lib.packages import conflicts, uv
+from kernelspec_lib.packages.problems import Remedy
+from tests.projects import a_project
+
+REFUSAL = (
+    "error: No solution found when resolving dependencies\n"
+    "  cause: Because pandas==2.2.3 depends on numpy{python_full_version < '3.12'}>=1.23.2 and you "
+    "require pandas==2.2.3, we can conclude that you require numpy>=1.23.2.\n"
+    "         And because all versions of left depend on common<2, we can conclude that your "
+    "requirements are unsatisfiable.\n\nhint: lib3 is an option\n"
+)
+
+
+class Rules:
+    """A solver that refuses where all of *foes* are wanted as they are pinned."""
+
+    def __init__(self, *foes: str) -> None:
+        self.foes = set(foes)
+        self.calls = 0
+
+    def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
+        answer = self.solve(wanted)
+        return answer if isinstance(answer, uv.Compiled) else None
+
+    def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        self.calls += 1
+        if self.foes <= {str(one) for one in wanted}:
+            return uv.Refused(text=REFUSAL)
+        return uv.Compiled(
+            pins=tuple(uv.Pin(name=one.name, version="7", via=()) for one in wanted), remarks=""
+        )
+
+
+def still() -> float:
+    return 0.0
+
+
+MANY = [f"lib{number}==1" for number in range(60)]
+
+
+@pytest.mark.parametrize("foes", [["lib3==1"], ["lib3==1", "lib59==1"], MANY[20:23], MANY[:1]])
+def test_only_the_lines_that_quarrel_are_blamed(foes: list[str]) -> None:
+    rules = Rules(*foes)
+    conflict = conflicts.explain(REFUSAL, a_project(*MANY).libs, rules, still)  # type: ignore[arg-type]
+    assert [str(lib.requirement) for lib in conflict.libs] == foes
+    assert rules.calls <= 45
+
+
+def test_why_is_told_in_short() -> None:
+    conflict = conflicts.explain(
+        REFUSAL,
+        a_project("pandas==2.2.3", "numpy==1.21").libs,
+        Rules("pandas==2.2.3"),  # type: ignore[arg-type]
+        still,
+    )
+    assert conflict.explanation == "pandas 2.2.3 needs numpy>=1.23.2; every left needs common<2"
+
+
+def test_remedies_are_for_lines_that_say_a_version() -> None:
+    project = a_project("pandas==2.2.3", "numpy", "other")
+    rules = Rules("pandas==2.2.3", "numpy")
+    conflict = conflicts.explain(REFUSAL, project.libs, rules, still)  # type: ignore[arg-type]
+    assert conflict.libs == project.libs[:2]
+    assert conflict.remedies == (Remedy(lib=project.libs[0], version=Version("7")),)
+
+
+def test_where_time_is_up_uv_s_words_must_do() -> None:
+    ticks = iter(range(0, 100_000, 1000))
+    project = a_project("pandas==2.2.3", "numpy==1.21", "other")
+    conflict = conflicts.explain(
+        REFUSAL,
+        project.libs,
+        Rules("pandas==2.2.3"),  # type: ignore[arg-type]
+        lambda: float(next(ticks)),
+    )
+    assert conflict.libs == project.libs[:2]
+    assert conflict.remedies == ()

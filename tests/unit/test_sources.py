@@ -1,0 +1,157 @@
+"""What a release needs, from its files alone."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+
+import pytest
+from packaging.version import Version
+
+from kernelspec_lib.packages import sources
+from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.sources import Metadata, Trust
+
+URL = "https://index.example/files/"
+OLD = "Metadata-Version: 2.1\nName: a\nVersion: 1\nRequires-Python: >=3.8\n"
+NEW = "Metadata-Version: 2.2\nName: a\nVersion: 1\nRequires-Dist: b>=1\n"
+EGG = """b>=1
+
+[fast]
+c
+
+[fast:python_version<'3']
+d; sys_platform == 'linux'
+[:os_name=='nt']
+e
+"""
+
+
+class Shelf:
+    """An index that is files, and counts what was read of them."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = files
+        self.read = 0
+
+    def page(self, name: str) -> Page | None:
+        raise AssertionError
+
+    def probe(self) -> None:
+        raise AssertionError
+
+    def digest(self, file: File) -> str:
+        raise AssertionError
+
+    def beginning(self, url: str, limit: int) -> bytes | None:
+        text = self.files.get(url.removeprefix(URL))
+        self.read += min(limit, len(text or b""))
+        return text and text[:limit]
+
+
+def file(filename: str, *, metadata: bool = False, version: str = "1") -> File:
+    tags = "py3-none-any" if filename.endswith(".whl") else None
+    return File(
+        filename=filename, version=Version(version), url=URL + filename, tags=tags,
+        metadata=metadata,
+    )  # fmt: skip
+
+
+def packed(*members: tuple[str, bytes]) -> bytes:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        for path, text in members:
+            member = tarfile.TarInfo(path)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
+    return gzip.compress(plain.getvalue(), mtime=0)
+
+
+def read(content: bytes, name: str = "a", version: str = "1") -> Metadata:
+    shelf = Shelf({"a-1.tar.gz": content})
+    return sources.read(shelf, name, [file("a-1.tar.gz", version=version)], built=True)
+
+
+def test_pkg_info_of_today_is_the_truth() -> None:
+    told = read(packed(("a-1/PKG-INFO", NEW.encode())))
+    assert told == Metadata(requires=("b>=1",), trust=Trust.EXACT)
+
+
+@pytest.mark.parametrize("line", ["Dynamic: Requires-Dist\n", "Requires-Dist: c (>=1d>=2)\n"])
+def test_pkg_info_that_leaves_something_open_is_approximate(line: str) -> None:
+    told = read(packed(("a-1/PKG-INFO", (NEW + line).encode())))
+    assert (told.requires, told.trust) == (("b>=1",), Trust.APPROXIMATE)
+
+
+def test_requires_txt_stands_in_for_an_old_pkg_info() -> None:
+    told = read(
+        packed(
+            ("a-1/PKG-INFO", OLD.encode()),
+            ("a-1/src/a.egg-info/PKG-INFO", NEW.encode()),
+            ("a-1/src/a.egg-info/requires.txt", EGG.encode()),
+        )
+    )
+    assert told == Metadata(
+        requires=(
+            "b>=1",
+            'c; extra == "fast"',
+            'd; (python_version < "3") and extra == "fast" and (sys_platform == \'linux\')',
+            'e; (os_name == "nt")',
+        ),
+        extras=("fast",),
+        requires_python=">=3.8",
+        trust=Trust.APPROXIMATE,
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", packed(), packed(("a-1/PKG-INFO", OLD.encode()))]
+)
+def test_what_says_nothing_is_unknown(content: bytes) -> None:
+    assert read(content).trust is Trust.UNKNOWN
+
+
+def test_a_giant_is_read_at_its_front_only() -> None:
+    noise = bytes(range(256)) * 40_000
+    content = packed(("a-1/PKG-INFO", NEW.encode()), ("a-1/big.bin", noise))
+    content += bytes(8_000_000)
+    shelf = Shelf({"a-1.tar.gz": content})
+    assert sources.read(shelf, "a", [file("a-1.tar.gz")], built=True).trust is Trust.EXACT
+    assert shelf.read <= 64 * 1024
+
+
+def test_a_bomb_is_unpacked_to_a_bound() -> None:
+    bomb = gzip.compress(bytes(200_000_000), 9)
+    assert read(bomb).trust is Trust.UNKNOWN
+
+
+def test_pyspark_of_old_needs_its_py4j() -> None:
+    told = read(packed(("pyspark-3.5.1/PKG-INFO", OLD.encode())), "pyspark", "3.5.1")
+    assert (told.requires, told.trust) == (("py4j==0.10.9.7",), Trust.APPROXIMATE)
+
+
+def test_a_zip_is_read_too() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a-1/PKG-INFO", NEW)
+    shelf = Shelf({"a-1.zip": made.getvalue()})
+    assert sources.read(shelf, "a", [file("a-1.zip")], built=True).requires == ("b>=1",)
+
+
+def test_wheels_for_other_machines_tell_more_than_sources() -> None:
+    shelf = Shelf({"a-1-x.whl.metadata": OLD.encode() + b"Requires-Dist: w\n"})
+    files = [file("a-1.tar.gz"), file("a-1-x.whl", metadata=True)]
+    told = sources.read(shelf, "a", files, built=True)
+    assert (told.requires, told.trust) == (("w",), Trust.APPROXIMATE)
+
+
+def test_a_wheel_without_a_metadata_file_is_opened() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a-1.dist-info/METADATA", OLD)
+    shelf = Shelf({"a-1-x.whl": made.getvalue()})
+    told = sources.read(shelf, "a", [file("a-1-x.whl")])
+    assert (told.requires_python, told.trust) == (">=3.8", Trust.EXACT)
