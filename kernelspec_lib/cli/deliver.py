@@ -80,8 +80,8 @@ def build_command(
     from kernelspec_lib.delivery import engine, image
     from kernelspec_lib.packages import settings
 
-    project, _ = running.locked_project(path, to_build=True)
     policy = common.policy_in_force(policy_path)
+    project, _ = running.locked_project(path, policy, to_build=True)
     owner = running.owner(login, None)
     index = settings.configure(index_url, policy, os.environ)
     reference = identity.image_reference(project, policy, owner.login)

@@ -20,6 +20,7 @@ from kernelspec_lib.kernels import identity
 from kernelspec_lib.kernels.identity import Owner
 from kernelspec_lib.packages import lock
 from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import LOCK, KernelProject
 
 path_argument = click.argument("path", metavar="PATH", default=".")
@@ -55,7 +56,7 @@ def _who_runs_this() -> str:
         raise UsageError("you have no login on this machine: name one with --login") from None
 
 
-def locked_project(path: str, *, to_build: bool) -> tuple[KernelProject, Lock]:
+def locked_project(path: str, policy: Policy, *, to_build: bool) -> tuple[KernelProject, Lock]:
     """The kernel at *path* with its lock. Raises Rejected where its files have errors.
 
     to_build: judge its Dockerfile, even where requirements.json alone was named.
@@ -68,7 +69,7 @@ def locked_project(path: str, *, to_build: bool) -> tuple[KernelProject, Lock]:
     errors = [one for one in examined.findings if one.is_error]
     found = lock.read(place.folder / LOCK)
     if project is not None:
-        errors += [one for one in pins.check_lock(project, found) if one.is_error]
+        errors += [one for one in pins.check_lock(project, found, policy.images) if one.is_error]
     if errors or project is None or not isinstance(found, Lock):
         raise Rejected(errors)
     return project, found

@@ -74,9 +74,9 @@ def try_command(
     """
     from kernelspec_lib.delivery import trial
 
-    project, lock = running.locked_project(path, to_build=False)
-    read = [trial.read_notebook(notebook) for notebook in notebooks]
     policy = common.policy_in_force(policy_path)
+    project, lock = running.locked_project(path, policy, to_build=False)
+    read = [trial.read_notebook(notebook) for notebook in notebooks]
     owner = running.owner(login, None)
     with (
         running.ended_in_order(),
