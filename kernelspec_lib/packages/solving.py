@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import sources, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.pages import Page
@@ -75,9 +76,17 @@ class Solver:
         return nearest or answer
 
     def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
-        """Releases for *wanted* that all install; None: there are none."""
+        """Releases for *wanted* that all install; None: there are none.
+
+        Raises IndexUnreachable where uv could not look.
+        """
         answer = self.solve(wanted)
-        return answer if isinstance(answer, uv.Compiled) and not self.unfit(answer) else None
+        if isinstance(answer, uv.Refused):
+            if NO_SOLUTION not in answer.text:
+                reason = "uv could not fetch what the libs depend on"
+                raise IndexUnreachable(self.config.shown, reason, "try again")
+            return None
+        return None if self.unfit(answer) else answer
 
     def unfit(self, compiled: uv.Compiled) -> list[uv.Pin]:
         """The pins that cannot be installed on the target, built or not."""
