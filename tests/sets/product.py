@@ -12,15 +12,18 @@ from typing import Any
 from kernelspec_lib import document
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import pins
+from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock, resolver
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.project import Place
+from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.project import KernelProject, Place
 
 DATA: Mapping[str, Any] = json.loads(Path(__file__).with_name("requirement_sets.json").read_text())
 SETS: Mapping[str, Mapping[str, Any]] = {one["id"]: one for one in DATA["cases"]}
 BUILDS = "KS305"
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ def resolve(one: Mapping[str, Any], folder: Path, config: IndexConfig, cache: Pa
     place = Place(requirements="requirements.json", folder=folder, whole=False)
     project = projects.from_document(place, source)
     assert len(project.libs) == len(one["libs"])
-    outcome = resolver.resolve(project, config, os.environ, cache)
+    outcome = _resolved(project, config, cache)
     written = folder / "requirements.lock" if isinstance(outcome, Lock) else None
     if written is not None and isinstance(outcome, Lock):
         lock.write(outcome, written)
@@ -80,3 +83,15 @@ def resolve(one: Mapping[str, Any], folder: Path, config: IndexConfig, cache: Pa
         libs=tuple(lib.name for lib in project.libs),
         lock=written,
     )
+
+
+def _resolved(project: KernelProject, config: IndexConfig, cache: Path) -> Lock | Unresolved:
+    """The outcome; asked for again where the registry at large failed, which is no verdict."""
+    for _ in range(TRIES - 1):
+        try:
+            outcome = resolver.resolve(project, config, os.environ, cache)
+        except IndexUnreachable:
+            continue
+        if isinstance(outcome, Lock) or outcome.trouble is None:
+            return outcome
+    return resolver.resolve(project, config, os.environ, cache)
