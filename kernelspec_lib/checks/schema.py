@@ -50,8 +50,7 @@ def _check_libs(document: Document, path: str, value: dict[str, Any]) -> Iterato
         match project.requirement(text):
             case project.Refusal(code=code, reason=reason, hint=hint):
                 complete = False
-                span = document.span_of(pointer)
-                yield Finding.of(code, reason, hint, path=path, pointer=pointer, span=span)
+                yield _at(document, path, pointer, code, reason, hint)
             case Requirement(name=name):
                 yield from _check_duplicate(document, path, pointer, name, seen)
                 seen.setdefault(canonicalize_name(name), text)
@@ -71,13 +70,13 @@ def _check_duplicate(
 ) -> Iterator[Finding]:
     first = seen.get(canonicalize_name(name))
     if first is not None:
-        yield Finding.of(
+        yield _at(
+            document,
+            path,
+            pointer,
             "KS108",
             f"{name} stands here a second time, after {shown(first)}",
             "keep one of the two",
-            path=path,
-            pointer=pointer,
-            span=document.span_of(pointer),
         )
 
 
@@ -99,25 +98,25 @@ def _check_texts(document: Document, path: str, value: dict[str, Any]) -> Iterat
         and not name.isprintable()
         and not document.has_fault_at("/display_name")
     ):
-        yield Finding.of(
+        yield _at(
+            document,
+            path,
+            "/display_name",
             "KS104",
             f"{shown(name)} is not accepted as display_name",
             "accepted: 1 to 100 printable characters",
-            path=path,
-            pointer="/display_name",
-            span=document.span_of("/display_name"),
         )
     environment = value.get("environment")
     for key, text in environment.items() if isinstance(environment, dict) else ():
         pointer = joined(["environment", key])
         if isinstance(text, str) and _SUBSTITUTED.search(text):
-            yield Finding.of(
+            yield _at(
+                document,
+                path,
+                pointer,
                 "KS104",
                 f"Jupyter would replace the word in braces in {shown(text)}",
                 "write it without the braces, or set the variable in the notebook",
-                path=path,
-                pointer=pointer,
-                span=document.span_of(pointer),
             )
 
 
@@ -130,13 +129,13 @@ def _check_sizes(document: Document, path: str, value: dict[str, Any]) -> Iterat
             continue
         if not least <= project.size_in_bytes(text) <= _MAX_MEMORY:
             pointer = f"/resources/{key}"
-            yield Finding.of(
+            yield _at(
+                document,
+                path,
+                pointer,
                 "KS104",
                 f"no container can have {shown(text)} of {key}",
                 'accepted: what the machine has, such as "4g"; memory from "6m" on',
-                path=path,
-                pointer=pointer,
-                span=document.span_of(pointer),
             )
 
 
@@ -145,26 +144,26 @@ def _check_production(document: Document, path: str, value: dict[str, Any]) -> I
         return
     if value.get("image_version", "latest") == "latest":
         pointer = "/image_version" if "image_version" in value else "/stage"
-        yield Finding.of(
+        yield _at(
+            document,
+            path,
+            pointer,
             "KS111",
             "a production kernel needs a version other than latest",
             'set image_version, such as "1.0.0"',
-            path=path,
-            pointer=pointer,
-            span=document.span_of(pointer),
         )
     libs = value.get("libs")
     for index, text in enumerate(libs[:1000] if isinstance(libs, list) else ()):
         parsed = project.requirement(text) if isinstance(text, str) and len(text) <= 1000 else None
         if isinstance(parsed, Requirement) and not _is_pinned(parsed):
             pointer = f"/libs/{index}"
-            yield Finding.of(
+            yield _at(
+                document,
+                path,
+                pointer,
                 "KS110",
                 f"{parsed.name} is not pinned, and this is a production kernel",
                 f"write {parsed.name}== and the version that you tested",
-                path=path,
-                pointer=pointer,
-                span=document.span_of(pointer),
             )
 
 
@@ -195,3 +194,9 @@ def _check_ignore(document: Document, path: str, value: dict[str, Any]) -> Itera
             pointer=pointer,
             span=document.span_of_key(pointer),
         )
+
+
+def _at(document: Document, path: str, pointer: str, code: str, message: str, hint: str) -> Finding:
+    """The finding *code* on the value at *pointer*."""
+    span = document.span_of(pointer)
+    return Finding.of(code, message, hint, path=path, pointer=pointer, span=span)

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import conflicts, locking, sources, uv
+from kernelspec_lib.packages import conflicts, locking, sources, uv, verdicts
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock
@@ -128,12 +128,8 @@ def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:
 
 
 def _cache_of(environment: Mapping[str, str]) -> Path | None:
-    named = environment.get("KERNELSPEC_CACHE")
-    if named:
-        return Path(named) / "uv"
-    home = environment.get("HOME")
-    usual = environment.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
-    return Path(usual) / "kernelspec" / "uv" if usual else None
+    kept = verdicts.home(environment)
+    return kept / "uv" if kept else None
 
 
 def _settled(
