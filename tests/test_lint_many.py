@@ -381,7 +381,8 @@ def test_an_interrupt_ends_promptly_and_leaves_nothing_behind(
         )
         assert busy.wait(60)
         children = _children(process.pid)
-        assert bool(children) is (waiting == "uv/")
+        # While pages are awaited, uv may be at work already, or not yet.
+        assert children or waiting != "uv/"
         start = time.monotonic()
         process.send_signal(sent)
         _, told = process.communicate(timeout=30)

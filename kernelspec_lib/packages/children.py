@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,6 +19,28 @@ T = TypeVar("T")
 _PATIENCE = 2.0
 """Seconds for which threads may tidy up once they were interrupted."""
 _running: set[subprocess.Popen[str]] = set()
+
+
+@dataclass(slots=True)
+class _Own:
+    """The programs of one task that runs beside another."""
+
+    programs: list[subprocess.Popen[str]] = field(default_factory=list)
+    ended: bool = False
+
+    def add(self, program: subprocess.Popen[str]) -> None:
+        self.programs.append(program)
+        # Whoever ends the task may have looked at the list a moment before.
+        if self.ended:
+            program.kill()
+
+    def end(self) -> None:
+        self.ended = True
+        for program in self.programs:
+            program.kill()
+
+
+_own: ContextVar[_Own | None] = ContextVar("_own", default=None)
 
 
 def run(
@@ -35,7 +59,10 @@ def run(
         errors="replace",
     ) as process:
         _running.add(process)
+        own = _own.get()
         try:
+            if own is not None:
+                own.add(process)
             out, error = process.communicate(timeout=timeout)
         except BaseException:
             process.kill()
@@ -43,6 +70,27 @@ def run(
         finally:
             _running.discard(process)
     return subprocess.CompletedProcess(command, process.returncode, out, error)
+
+
+@contextmanager
+def beside(task: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """A function that waits for the answer of *task*, which begins at once in a thread.
+
+    Once the block is left, nobody wants the answer: a program that *task* waits for is killed.
+    """
+    own = _Own()
+
+    def work() -> T:
+        _own.set(own)
+        return task()
+
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(work)
+    try:
+        yield future.result
+    finally:
+        own.end()
+        pool.shutdown()
 
 
 class Threads:

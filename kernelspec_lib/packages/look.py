@@ -70,7 +70,7 @@ def look(libs: Sequence[Lib], index: Index, target: Target) -> Seen:
 
     Raises IndexUnreachable where the index could not be asked for a single one.
     """
-    asked = tuple(lib for lib in libs if _counts(lib, target))
+    asked = counted(libs, target)
     pages, trouble = pages_of(index, (lib.name for lib in asked))
     if trouble is not None and not any(pages.values()):
         raise trouble
@@ -97,9 +97,11 @@ def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:
     return problem
 
 
-def _counts(lib: Lib, target: Target) -> bool:
-    marker = lib.requirement.marker
-    return marker is None or marker.evaluate(dict(target.marker_environment))
+def counted(libs: Sequence[Lib], target: Target) -> tuple[Lib, ...]:
+    """Those of *libs* that count on *target*: their marker holds there."""
+    seen = dict(target.marker_environment)
+    markers = [(lib, lib.requirement.marker) for lib in libs]
+    return tuple(lib for lib, marker in markers if marker is None or marker.evaluate(seen))
 
 
 def _suggestion(lib: Lib, libs: Sequence[Lib], index: Index) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -78,7 +78,7 @@ class Page:
     """All files of one package."""
 
     name: str
-    releases: dict[Version, tuple[File, ...]] = field(default_factory=dict)
+    releases: Mapping[Version, tuple[File, ...]] = field(default_factory=dict)
 
     def of(self, version: Version) -> tuple[File, ...]:
         """The files of *version*; none where there is no such release."""
@@ -87,7 +87,9 @@ class Page:
     @property
     def tells_pythons(self) -> bool:
         """Whether the page says of any file which Pythons it is for. Old indexes never do."""
-        return any(one.requires_python for files in self.releases.values() for one in files)
+        # Newest first: they are the likeliest to tell it, and no file is made in vain.
+        newest = sorted(self.releases, reverse=True)
+        return any(one.requires_python for version in newest for one in self.of(version))
 
     def newest_for(self, target: Target) -> Version | None:
         """The newest final release that installs on *target* as it is; None: there is none."""
@@ -111,23 +113,65 @@ def from_json(name: str, text: bytes, url: str) -> Page:
     files = told.get("files") if isinstance(told, dict) else None
     if not isinstance(files, list):
         raise NoPage("it is JSON without a list of files")
-    return _page(name, (one for row in files if (one := _from_row(name, row, url)) is not None))
+    return Page(name=name, releases=_Releases(name, files, url))
 
 
-def _from_row(name: str, row: Any, base: str) -> File | None:
-    if not isinstance(row, dict) or not isinstance(row.get("filename"), str):
-        return None
-    hashes, yanked = row.get("hashes"), row.get("yanked", False)
-    requires, where = row.get("requires-python"), row.get("url")
-    return _file(
-        name,
-        filename=row["filename"],
+_Row: TypeAlias = tuple[str, str | None, object, object, object, object, object, object]
+"""filename, tags, url, sha256, requires-python, yanked, metadata, size; as yet unchecked."""
+
+
+class _Releases(Mapping[Version, tuple[File, ...]]):
+    """The releases of a page. Most are never asked for: their files are made when they are."""
+
+    def __init__(self, name: str, files: list[Any], base: str) -> None:
+        self._base = base
+        self._made: dict[Version, tuple[File, ...]] = {}
+        self._rows: dict[Version, list[_Row]] = {}
+        for row in files:
+            if isinstance(row, dict) and isinstance(filename := row.get("filename"), str):
+                version, tags = _named(name, filename)
+                if version is not None:
+                    self._rows.setdefault(version, []).append(_row(filename, tags, row))
+
+    def __getitem__(self, version: Version) -> tuple[File, ...]:
+        if version not in self._made:
+            rows = self._rows[version]
+            self._made[version] = tuple(_from_row(version, row, self._base) for row in rows)
+        return self._made[version]
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def _row(filename: str, tags: str | None, told: dict[str, Any]) -> _Row:
+    hashes = told.get("hashes")
+    return (
+        filename,
+        tags,
+        told.get("url"),
+        hashes.get("sha256") if isinstance(hashes, dict) else None,
+        told.get("requires-python"),
+        told.get("yanked", False),
+        told.get("core-metadata", told.get("dist-info-metadata", False)),
+        told.get("size"),
+    )
+
+
+def _from_row(version: Version, row: _Row, base: str) -> File:
+    filename, tags, where, sha256, requires, yanked, metadata, size = row
+    return File(
+        filename=filename,
+        version=version,
         url=_joined(base, where) if isinstance(where, str) else "",
+        tags=tags,
         requires_python=requires if isinstance(requires, str) else "",
         yanked=(yanked if isinstance(yanked, str) else "") if yanked else None,
-        sha256=hashes.get("sha256") if isinstance(hashes, dict) else None,
-        metadata=bool(row.get("core-metadata", row.get("dist-info-metadata", False))),
-        size=size if isinstance(size := row.get("size"), int) and size >= 0 else None,
+        sha256=_sha256(sha256),
+        metadata=bool(metadata),
+        size=size if isinstance(size, int) and size >= 0 else None,
     )
 
 
@@ -166,17 +210,20 @@ class _Links(HTMLParser):
             address = _joined(self.base, href)
             parts = urlsplit(address)
             digest = parts.fragment.removeprefix("sha256=")
-            found = _file(
-                self.name,
-                filename=unquote(parts.path.rpartition("/")[2]),
-                url=address.partition("#")[0],
-                requires_python=given.get("data-requires-python") or "",
-                yanked=(given["data-yanked"] or "") if "data-yanked" in given else None,
-                sha256=digest,
-                metadata="data-core-metadata" in given or "data-dist-info-metadata" in given,
-            )
-            if found is not None:
-                self.files.append(found)
+            filename = unquote(parts.path.rpartition("/")[2])
+            version, tags = _named(self.name, filename)
+            if version is not None:
+                file = File(
+                    filename=filename,
+                    version=version,
+                    url=address.partition("#")[0],
+                    tags=tags,
+                    requires_python=given.get("data-requires-python") or "",
+                    yanked=(given["data-yanked"] or "") if "data-yanked" in given else None,
+                    sha256=_sha256(digest),
+                    metadata="data-core-metadata" in given or "data-dist-info-metadata" in given,
+                )
+                self.files.append(file)
 
 
 def _joined(base: str, href: str) -> str:
@@ -193,34 +240,16 @@ def _joined(base: str, href: str) -> str:
     return address
 
 
-def _file(
-    name: str,
-    *,
-    filename: str,
-    url: str,
-    requires_python: str,
-    yanked: str | None,
-    sha256: object,
-    metadata: bool,
-    size: int | None = None,
-) -> File | None:
-    """None for what is no wheel and no source distribution, or has a version nobody can order."""
+def _sha256(told: object) -> str | None:
+    return told if isinstance(told, str) and _SHA256.fullmatch(told) else None
+
+
+def _named(name: str, filename: str) -> tuple[Version | None, str | None]:
+    """Version and tags; no version for what is no wheel and no source distribution, or has a
+    version that nobody can order."""
     # A longer name is no file, and may stand for more tags than there is memory.
     stem, tags = _split(name, filename) if len(filename) <= _LONGEST else ("", None)
-    version = _version(stem)
-    if version is None:
-        return None
-    return File(
-        filename=filename,
-        version=version,
-        url=url,
-        tags=tags,
-        requires_python=requires_python,
-        yanked=yanked,
-        sha256=sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None,
-        metadata=metadata,
-        size=size,
-    )
+    return _version(stem), tags
 
 
 def _split(name: str, filename: str) -> tuple[str, str | None]:
@@ -249,7 +278,7 @@ def _behind(name: str, stem: str) -> str:
     return parts[-1]
 
 
-def _page(name: str, files: Iterator[File] | list[File]) -> Page:
+def _page(name: str, files: list[File]) -> Page:
     releases: dict[Version, list[File]] = {}
     for one in files:
         releases.setdefault(one.version, []).append(one)

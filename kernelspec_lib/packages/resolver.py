@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import conflicts, locking, sources, uv, verdicts
+from kernelspec_lib.packages import children, conflicts, locking, sources, uv, verdicts
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.packages.look import look
+from kernelspec_lib.packages.look import Seen, counted, look
 from kernelspec_lib.packages.problems import (
     Conflict,
     OnlyPrereleases,
@@ -82,18 +84,17 @@ def resolve_with(
 ) -> Lock | Unresolved:
     """As `resolve`, with an index that is open already."""
     target = targets.of(project, policy.images)
-    seen = look(project.libs, index, target)
-    problems = tuple(_knowing(config, policy, one) for one in seen.problems)
-    built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
+    libs = counted(project.libs, target)
     solver = Solver(
         index=index,
         config=config,
         target=target,
         environment=environment,
         cache=cache or _cache_of(environment),
-        learnt={name: {} for name in built},
-        extras={lib.name: lib.requirement.extras for lib in seen.libs},
+        extras={lib.name: lib.requirement.extras for lib in libs},
     )
+    seen = _seen(libs, solver)
+    problems = tuple(_knowing(config, policy, one) for one in seen.problems)
     try:
         if any(map(is_error, problems)):
             return Unresolved(problems=problems, trouble=seen.trouble)
@@ -109,6 +110,23 @@ def resolve_with(
         if not problems:
             raise
         return Unresolved(problems=problems, trouble=trouble)
+
+
+def _seen(libs: Sequence[Lib], solver: Solver) -> Seen:
+    """What the direct look at *libs* finds, while uv is at work already.
+
+    uv's answer is kept where the look found nothing that makes it worthless. Its errors are not:
+    they come again with the question.
+    """
+    guess = partial(solver.guess, [lib.requirement for lib in libs])
+    with children.beside(guess) as guessed:
+        seen = look(libs, solver.index, solver.target)
+        built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
+        solver.learnt.update({name: {} for name in built})
+        if not (built or seen.trouble or any(map(is_error, seen.problems))):
+            with suppress(KernelspecError):
+                solver.ahead.append(guessed())
+    return seen
 
 
 def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:

@@ -52,6 +52,12 @@ class Solver:
     refreshed: list[bool] = field(default_factory=list)
     """Not empty: uv was told once to ask the index for everything, and need not do so again."""
     finals_only: bool = False
+    ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
+    """What `guess` found, for the first question to come."""
+
+    def guess(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        """What uv says of *wanted* before anything was looked at. Raises ToolMissing."""
+        return self._once(wanted, fresh=False)
 
     def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         """Releases for *wanted* that all install; where there are none, what comes nearest.
@@ -103,8 +109,12 @@ class Solver:
         ]
 
     def _ask(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
-        answer = self._once(wanted, fresh=False)
-        refused = isinstance(answer, uv.Refused) and NO_SOLUTION in answer.text
+        guessed = bool(self.ahead)
+        answer = self.ahead.pop() if guessed else self._once(wanted, fresh=False)
+        refused = isinstance(answer, uv.Refused) and (guessed or NO_SOLUTION in answer.text)
+        if refused and guessed and self.cache is None:
+            # The login may not have been known yet: a refusal counts only once all was looked at.
+            return self._once(wanted, fresh=False)
         if refused and self.cache is not None and not self.refreshed:
             # What uv kept may be older than a release that the direct look has just seen.
             self.refreshed.append(True)

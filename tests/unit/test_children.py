@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 
@@ -52,3 +52,44 @@ def test_a_program_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     with pytest.raises(subprocess.TimeoutExpired):
         children.run(command, folder=str(tmp_path), environment={}, timeout=0.1)
+
+
+def test_what_runs_beside_gives_its_answer() -> None:
+    with children.beside(lambda: 3) as answer:
+        assert answer() == 3
+
+
+def test_what_runs_beside_is_killed_once_nobody_wants_it(tmp_path: Path) -> None:
+    begun = Event()
+    told: list[int] = []
+
+    def sleep() -> None:
+        begun.set()
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        done = children.run(command, folder=str(tmp_path), environment={}, timeout=90)
+        told.append(done.returncode)
+
+    with children.beside(sleep):
+        assert begun.wait(30)
+    assert told == [-9]
+
+
+def test_a_program_that_begins_too_late_is_killed_as_well(tmp_path: Path) -> None:
+    left = Event()
+    told: list[int] = []
+
+    def late() -> None:
+        assert left.wait(30)
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        told.append(
+            children.run(command, folder=str(tmp_path), environment={}, timeout=90).returncode
+        )
+
+    def leave() -> None:
+        left.set()
+
+    with pytest.raises(KeyboardInterrupt), children.beside(late):
+        # The block ends at the same moment as the program begins.
+        Timer(0.2, leave).start()
+        raise KeyboardInterrupt
+    assert told == [-9]

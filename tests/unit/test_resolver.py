@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import pytest
 from packaging.version import Version
@@ -486,3 +487,42 @@ def test_the_lock_installs_from_an_index_that_speaks_html_only(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "alpha.py").is_file()
     assert (tmp_path / "site" / "common.py").is_file()
+
+
+def test_uv_is_asked_once_and_while_the_index_is_looked_at(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    run, look = children.run, resolver.look
+
+    def counted(*given: object, **named: object) -> object:
+        calls.append("uv")
+        asked.set()
+        return run(*given, **named)  # type: ignore[arg-type]
+
+    def waiting(*given: object) -> object:
+        # Would uv be asked only after the look, this would wait in vain.
+        calls.append("look" if asked.wait(20) else "look, and uv had not begun")
+        return look(*given)  # type: ignore[arg-type]
+
+    asked = Event()
+    monkeypatch.setattr(children, "run", counted)
+    monkeypatch.setattr(resolver, "look", waiting)
+    with serving(tree(CATALOGUE)) as index:
+        assert "alpha" in locked(resolved(a_project("alpha"), index.url, environment))
+    assert calls == ["uv", "look"]
+
+
+def test_uv_that_was_refused_before_the_login_was_known_is_asked_again(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = [subprocess.CompletedProcess((), 1, "", "alpha was not found: 401 Unauthorized")]
+    run = children.run
+
+    def first_refused(*given: object, **named: object) -> object:
+        return refused.pop() if refused else run(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(children, "run", first_refused)
+    with serving(tree(CATALOGUE)) as index:
+        assert "alpha" in locked(resolved(a_project("alpha"), index.url, environment))
+    assert not refused
