@@ -88,7 +88,7 @@ def test_a_program_that_begins_too_late_is_killed_as_well(tmp_path: Path) -> Non
     def leave() -> None:
         left.set()
 
-    with pytest.raises(KeyboardInterrupt), children.beside(late):
+    with pytest.raises(KeyboardInterrupt), children.beside(late):  # noqa: PT012
         # The block ends at the same moment as the program begins.
         Timer(0.2, leave).start()
         raise KeyboardInterrupt
