@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from kernelspec_lib import document
 from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
+from kernelspec_lib.rules import RULES, Severity
 from kernelspec_lib.wording import shown
 
 SYSTEM_POLICY = Path("/etc/kernelspec/policy.json")
 VARIABLE = "KERNELSPEC_POLICY"
+
+_USUAL_PIDS = 4096
+"""What a container gets that names no limit of processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,45 @@ class OwnImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """Releases that no kernel may have."""
+
+    requirement: Requirement
+    """Without versions: all releases."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What all kernels of one user may have together. None: no limit."""
+
+    memory: str | None = None
+    """As in requirements.json, such as "16g"."""
+    cpus: float | None = None
+    kernels: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What some users may have beyond the others."""
+
+    name: str
+    members: frozenset[str]
+    per_user: Budget = Budget()
+    maximum_resources: Mapping[str, Any] = field(default_factory=dict)
+    base_images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Where kernel specs are installed. None: not said."""
+
+    kernels: str | None = None
+    ssh: str | None = None
+    """Such as "deploy@hub.example"; None: this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the site allows its kernels, and where they run. The defaults are the built-in one."""
 
@@ -52,13 +97,56 @@ class Policy:
     """Whether --index-url may name another one all the same."""
     default_resources: Mapping[str, Any] = field(default_factory=dict)
     """As in requirements.json: what a kernel gets for each limit that it does not name."""
-    network: Literal["host"] = "host"
+    maximum_resources: Mapping[str, Any] = field(default_factory=dict)
+    """As in requirements.json: the most that a kernel may ask for."""
+    base_images: tuple[str, ...] | None = None
+    """Patterns with * and ?; None: any."""
+    denied_libs: tuple[Denied, ...] = ()
+    required_libs: tuple[Requirement, ...] = ()
+    system_packages: tuple[str, ...] = ("*",)
+    """Patterns with * and ? of those that may be asked for."""
+    denied_environment: tuple[str, ...] = ()
+    """Patterns with * and ? of names."""
+    production_logins: frozenset[str] | None = None
+    """Who may make production kernels; None: everybody."""
+    enforced: frozenset[str] = frozenset()
+    """Codes of warnings that cannot be ignored."""
+    root_user: bool = True
+    """Whether a Dockerfile may end as root."""
+    per_user: Budget = Budget()
+    groups: tuple[Group, ...] = ()
+    hub: Hub = Hub()
+    engine: Literal["docker", "podman"] = "docker"
+    maintainers: tuple[str, ...] = ()
+    network: Literal["host", "bridge", "none"] = "host"
     work_dir: Mount = Mount(
         source="/home/{login}/work", target="/home/{login}/work", read_only=False
     )
     mounts: tuple[Mount, ...] = ()
     read_only_root: bool = False
-    launcher: Literal["direct"] = "direct"
+    launcher: Literal["direct", "supervised", "sudo"] = "direct"
+
+    def groups_of(self, login: str | None) -> tuple[Group, ...]:
+        """The groups that *login* is a member of; none for nobody known."""
+        return tuple(group for group in self.groups if login in group.members)
+
+
+def runnable(policy: Policy) -> Policy:
+    """*policy*, if this version can start kernels as it asks.
+
+    Raises UsageError otherwise: a kernel is never started in another way than the site decided.
+    """
+    for key, asked, known in (
+        ("launcher", policy.launcher, "direct"),
+        ("network", policy.network, "host"),
+        ("engine", policy.engine, "docker"),
+    ):
+        if asked != known:
+            raise UsageError(
+                f"the site policy asks for the {key} {shown(asked)}, with which this version "
+                f"cannot start kernels yet; it can with {shown(known)}"
+            )
+    return policy
 
 
 def find(named: str | None, environment: Mapping[str, str]) -> Path | None:
@@ -93,7 +181,45 @@ def load(path: Path | None) -> Policy:
         raise PolicyInvalid(str(path), [f"{path}:1:1: a policy is an object"])
     if faults:
         raise PolicyInvalid(str(path), [_told(path, fault) for fault in faults])
+    if mistakes := [_told(path, fault) for fault in _meaningless(source)]:
+        raise PolicyInvalid(str(path), mistakes)
     return from_value(source.value)
+
+
+def _meaningless(source: document.Document) -> Iterator[document.Fault]:
+    """What in *source* the schema admits, and yet says nothing."""
+    value: Any = source.value
+    libs = value.get("libs", {})
+    for key in ("denied", "required"):
+        for index, entry in enumerate(libs.get(key, ())):
+            inside = "" if isinstance(entry, str) else "/requirement"
+            text = entry if isinstance(entry, str) else entry["requirement"]
+            try:
+                Requirement(text)
+            except (InvalidRequirement, ValueError):
+                yield _fault(
+                    source,
+                    f"/libs/{key}/{index}{inside}",
+                    "KS106",
+                    f"{shown(text)} is not a requirement",
+                    "a name with the versions meant, such as torch<2.6",
+                )
+    for index, code in enumerate(value.get("enforced", ())):
+        if code not in RULES or RULES[code].severity is not Severity.WARNING:
+            yield _fault(
+                source,
+                f"/enforced/{index}",
+                "KS112",
+                f"{code} is no warning",
+                "name a warning: errors cannot be ignored anyway",
+            )
+
+
+def _fault(
+    source: document.Document, pointer: str, code: str, message: str, hint: str
+) -> document.Fault:
+    span = source.span_of(pointer)
+    return document.Fault(code=code, message=message, hint=hint, pointer=pointer, span=span)
 
 
 def from_value(value: Any) -> Policy:
@@ -106,7 +232,6 @@ def from_value(value: Any) -> Policy:
         source_only=value.get("source_only", default.source_only),
         images=tuple(map(_own_image, value.get("images", ()))),
         other_indexes=value.get("other_indexes", default.other_indexes),
-        default_resources=value.get("resources", {}).get("default", {}),
         network=value.get("network", default.network),
         work_dir=_mount(value["work_dir"], read_only=False)
         if "work_dir" in value
@@ -114,7 +239,62 @@ def from_value(value: Any) -> Policy:
         mounts=tuple(_mount(mount, read_only=True) for mount in value.get("mounts", ())),
         read_only_root=value.get("read_only_root", default.read_only_root),
         launcher=value.get("launcher", default.launcher),
+        **_limits_from(value),
+        **_rules_from(value),
     )
+
+
+def _limits_from(value: Any) -> dict[str, Any]:
+    resources = value.get("resources", {})
+    maximum = resources.get("maximum", {})
+    # A kernel that names no limit would otherwise have none, and pass the maximum.
+    bounds = {key: maximum[key] for key in ("memory", "cpus") if key in maximum}
+    if maximum.get("pids", _USUAL_PIDS) < _USUAL_PIDS:
+        bounds["pids"] = maximum["pids"]
+    return {
+        "default_resources": {**bounds, **resources.get("default", {})},
+        "maximum_resources": maximum,
+        "per_user": Budget(**value.get("per_user", {})),
+        "groups": tuple(_group(name, one) for name, one in value.get("groups", {}).items()),
+    }
+
+
+def _group(name: str, value: Any) -> Group:
+    return Group(
+        name=name,
+        members=frozenset(value["members"]),
+        per_user=Budget(**value.get("per_user", {})),
+        maximum_resources=value.get("resources", {}).get("maximum", {}),
+        base_images=tuple(value.get("base_images", ())),
+    )
+
+
+def _rules_from(value: Any) -> dict[str, Any]:
+    libs = value.get("libs", {})
+    packages = value.get("system_packages", True)
+    production = value.get("production", {})
+    images = value.get("base_images")
+    return {
+        "base_images": tuple(images) if images is not None else None,
+        "denied_libs": tuple(map(_denied, libs.get("denied", ()))),
+        "required_libs": tuple(Requirement(text) for text in libs.get("required", ())),
+        "system_packages": (("*",) if packages else ())
+        if isinstance(packages, bool)
+        else tuple(packages),
+        "denied_environment": tuple(value.get("environment", {}).get("denied", ())),
+        "production_logins": frozenset(production["logins"]) if "logins" in production else None,
+        "enforced": frozenset(value.get("enforced", ())),
+        "root_user": value.get("root_user", True),
+        "hub": Hub(**value.get("hub", {})),
+        "engine": value.get("engine", "docker"),
+        "maintainers": tuple(value.get("maintainers", ())),
+    }
+
+
+def _denied(value: Any) -> Denied:
+    if isinstance(value, str):
+        return Denied(requirement=Requirement(value))
+    return Denied(requirement=Requirement(value["requirement"]), reason=value.get("reason", ""))
 
 
 def _own_image(value: Any) -> OwnImage:

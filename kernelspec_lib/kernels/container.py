@@ -39,7 +39,7 @@ class Container:
     """The owner's folder, where the kernel starts."""
     mounts: tuple[Mount, ...]
     limits: Resources
-    network: Literal["host"]
+    network: Literal["host", "bridge", "none"]
     environment: Mapping[str, str]
     read_only_root: bool
     """Whether only the mounts and /tmp can be written to."""

@@ -17,7 +17,7 @@ from kernelspec_lib import __version__, data, project
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.kernels.container import Container, docker_run
 from kernelspec_lib.kernels.identity import Owner, image_reference
-from kernelspec_lib.policy import Mount, Policy
+from kernelspec_lib.policy import Mount, Policy, runnable
 from kernelspec_lib.project import KernelProject, Resources
 from kernelspec_lib.wording import shown
 
@@ -71,7 +71,11 @@ def emit(
 def container_of(
     project: KernelProject, policy: Policy, owner: Owner, image: str | None = None
 ) -> Container:
-    """The container that a kernel of *project* runs in."""
+    """The container that a kernel of *project* runs in.
+
+    Raises UsageError where the policy asks for what no kernel can be started with yet.
+    """
+    policy = runnable(policy)
     return Container(
         image=image or image_reference(project, policy, owner.login),
         command=COMMAND,

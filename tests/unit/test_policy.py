@@ -98,3 +98,70 @@ def test_what_an_image_cannot_hold_is_refused(tmp_path: Path, key: str, value: s
     path = written(tmp_path, {"images": [{"pattern": "*", key: value}]})
     with pytest.raises(PolicyInvalid, match=r"policy\.json:5:"):
         policy.load(path)
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        {
+            "base_images": ["python:3.1?-slim"],
+            "libs": {"denied": [{"requirement": "torch<2.6", "reason": "unsafe"}, "nose"]},
+            "system_packages": ["lib*"],
+            "resources": {"maximum": {"memory": "8g", "pids": 512, "gpus": 0}},
+            "groups": {"deep": {"members": ["ada"], "resources": {"maximum": {"gpus": 2}}}},
+            "environment": {"denied": ["LD_*"]},
+            "production": {"logins": ["ada"]},
+            "enforced": ["KS305"],
+            "root_user": False,
+            "per_user": {"memory": "16g", "kernels": 3},
+            "hub": {"kernels": "/srv/kernels", "ssh": "deploy@hub.example"},
+            "maintainers": ["ada"],
+        },
+    )
+    read = policy.load(path)
+    assert read.base_images == ("python:3.1?-slim",)
+    assert [str(one.requirement) for one in read.denied_libs] == ["torch<2.6", "nose"]
+    assert read.denied_libs[0].reason == "unsafe"
+    assert (read.system_packages, read.denied_environment) == (("lib*",), ("LD_*",))
+    assert [group.name for group in read.groups_of("ada")] == ["deep"]
+    assert read.groups_of("bob") == read.groups_of(None) == ()
+    assert (read.production_logins, read.enforced) == (frozenset({"ada"}), frozenset({"KS305"}))
+    assert (read.per_user.memory, read.per_user.kernels) == ("16g", 3)
+    assert (read.hub.ssh, read.root_user, read.maintainers) == (
+        "deploy@hub.example",
+        False,
+        ("ada",),
+    )
+
+
+def test_a_maximum_bounds_the_kernel_that_names_no_limit(tmp_path: Path) -> None:
+    maximum = {"memory": "8g", "cpus": 4, "pids": 512, "gpus": 1}
+    read = policy.load(written(tmp_path, {"resources": {"maximum": maximum}}))
+    assert read.default_resources == {"memory": "8g", "cpus": 4, "pids": 512}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"libs": {"denied": ["torch<<2"]}}, ":4:7: KS106"),
+        ({"libs": {"denied": [{"requirement": "torch=="}]}}, ":5:24: KS106"),
+        ({"enforced": ["KS101"]}, ":3:5: KS112"),
+        ({"enforced": ["KS999"]}, ":3:5: KS112"),
+        ({"base_images": []}, ":2:18: KS104"),
+        ({"system_packages": "no"}, ":2:22: KS104"),
+        ({"groups": {"a": {"members": ["Ada"]}}}, ":5:9: KS104"),
+    ],
+)
+def test_a_rule_that_says_nothing_is_a_mistake(tmp_path: Path, value: object, told: str) -> None:
+    with pytest.raises(PolicyInvalid) as caught:
+        policy.load(written(tmp_path, value))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("launcher", "sudo"), ("network", "bridge"), ("engine", "podman")]
+)
+def test_what_cannot_be_started_yet_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    read = policy.load(written(tmp_path, {key: value}))
+    with pytest.raises(UsageError, match=f"{key} .{value}"):
+        policy.runnable(read)
