@@ -35,10 +35,15 @@ def places(findings: list[Finding]) -> list[dict[str, object]]:
     ]
 
 
+def policy_of(code: str) -> Policy:
+    own = CASES / code / "policy.json"
+    return policies.load(own if own.exists() else None)
+
+
 def examined(code: str, kind: str, *, alone: bool) -> kernel.Examined:
     folder = CASES / code / kind
     place = projects.locate(str(folder / "requirements.json" if alone else folder))
-    return kernel.examine(place, projects.load(place))
+    return kernel.examine(place, projects.load(place), policy_of(code))
 
 
 @pytest.mark.parametrize("code", OFFLINE)
@@ -65,9 +70,7 @@ def resolved(code: str, kind: str, url: str) -> list[Finding]:
     project = examined(code, kind, alone=True).project
     assert project is not None, "a case of KS3xx must pass the schema"
     config = index.configure(url, Policy(), os.environ)
-    own = CASES / code / "policy.json"
-    policy = policies.load(own if own.exists() else None)
-    outcome = resolver.resolve(project, config, os.environ, policy=policy)
+    outcome = resolver.resolve(project, config, os.environ, policy=policy_of(code))
     return list(pins.check(project, outcome))
 
 

@@ -200,7 +200,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_bug_exits_70_and_says_how_to_report_it(
     kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(path: str, *, whole: bool) -> None:
+    def broken(path: str, policy: object, *, whole: bool) -> None:
         raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(lint, "_examine", broken)
@@ -214,7 +214,7 @@ def test_a_bug_exits_70_and_says_how_to_report_it(
 def test_an_interrupt_exits_130(
     kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(path: str, *, whole: bool) -> None:
+    def interrupted(path: str, policy: object, *, whole: bool) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(lint, "_examine", interrupted)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import dockerfile, schema
+from kernelspec_lib.checks import dockerfile, schema, site
 from kernelspec_lib.document import Document
 from kernelspec_lib.findings import Finding, in_order
+from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Place
 
 _MAX_DOCKERFILE = 1024 * 1024
@@ -25,16 +26,17 @@ class Examined:
     """None where requirements.json has errors."""
 
 
-def examine(place: Place, document: Document) -> Examined:
-    """The kernel at *place*, whose requirements.json is *document*.
+def examine(place: Place, document: Document, policy: Policy) -> Examined:
+    """The kernel at *place*, whose requirements.json is *document*, on a site with *policy*.
 
     Reads the Dockerfile beside it if the folder was named. Raises FileUnusable.
     """
     found = in_order(schema.check(document, place.requirements))
     usable = not any(one.is_error for one in found)
     project = projects.from_document(place, document) if usable else None
-    beside = tuple(_beside(place)) if place.whole else ()
-    kept = (*_not_ignored(found, project), *_not_ignored(beside, project))
+    of_site = in_order(site.check(project, policy)) if project else []
+    beside = list(_beside(place)) if place.whole else []
+    kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
     return Examined(place=place, document=document, findings=kept, project=project)
 
 
@@ -46,8 +48,9 @@ def _beside(place: Place) -> Iterator[Finding]:
     yield from dockerfile.check(text, str(path))
 
 
-def _not_ignored(
-    findings: tuple[Finding, ...] | list[Finding], project: KernelProject | None
+def not_ignored(
+    findings: Iterable[Finding], project: KernelProject | None, policy: Policy
 ) -> Iterator[Finding]:
-    ignored = project.ignore if project else {}
+    """*findings* without the warnings that *project* ignores, and that *policy* lets it ignore."""
+    ignored = set(project.ignore) - policy.enforced if project else set()
     return (one for one in findings if one.is_error or one.code not in ignored)

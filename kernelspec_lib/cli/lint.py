@@ -26,6 +26,7 @@ from kernelspec_lib.cli.reporting import (
 )
 from kernelspec_lib.errors import KernelspecError, UsageError
 from kernelspec_lib.findings import Finding, in_order
+from kernelspec_lib.policy import Policy
 from kernelspec_lib.reports.judgement import Judgement, Look
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def validate_command(choice: Choice, policy_path: str | None, reporting: Reporti
 
     PATH is a kernel's folder or a requirements.json; by default the folder you stand in.
     """
-    common.policy_in_force(policy_path)
-    return _judge(choice, reporting, whole=True, wanted=None)
+    policy = common.policy_in_force(policy_path)
+    return _judge(choice, reporting, whole=True, wanted=None, policy=policy)
 
 
 @click.command("resolve")
@@ -96,7 +97,7 @@ def resolve_command(choice: Choice, wanted: Resolving, reporting: Reporting) -> 
 
     The package index is asked what it offers the image's Python, and what fits together.
     """
-    return _judge(choice, reporting, whole=False, wanted=wanted)
+    return _judge(choice, reporting, whole=False, wanted=wanted, policy=wanted.policy)
 
 
 @click.command("lint")
@@ -105,7 +106,7 @@ def resolve_command(choice: Choice, wanted: Resolving, reporting: Reporting) -> 
 @report_options
 def lint_command(choice: Choice, wanted: Resolving, reporting: Reporting) -> int:
     """Validate and resolve: a pipeline's lint stage."""
-    return _judge(choice, reporting, whole=True, wanted=wanted)
+    return _judge(choice, reporting, whole=True, wanted=wanted, policy=wanted.policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,14 @@ class _Troubles:
         return found
 
 
-def _judge(choice: Choice, reporting: Reporting, *, whole: bool, wanted: Resolving | None) -> int:
+def _judge(
+    choice: Choice,
+    reporting: Reporting,
+    *,
+    whole: bool,
+    wanted: Resolving | None,
+    policy: Policy,
+) -> int:
     paths = choosing.chosen(choice, os.environ)
     if wanted and wanted.output and len(paths) > 1:
         raise UsageError("--output names one file, and there are several kernels")
@@ -133,7 +141,7 @@ def _judge(choice: Choice, reporting: Reporting, *, whole: bool, wanted: Resolvi
     examined = []
     for path in paths:
         try:
-            examined.append(_examine(path, whole=whole))
+            examined.append(_examine(path, policy, whole=whole))
         except UsageError:
             raise
         except KernelspecError as trouble:
@@ -150,9 +158,10 @@ def _judge(choice: Choice, reporting: Reporting, *, whole: bool, wanted: Resolvi
     return _tell(judgement, troubles, reporting, several=len(paths) > 1)
 
 
-def _examine(path: str, *, whole: bool) -> Examined:
+def _examine(path: str, policy: Policy, *, whole: bool) -> Examined:
     place = projects.locate(path)
-    return kernel.examine(replace(place, whole=place.whole and whole), projects.load(place))
+    wanted = replace(place, whole=place.whole and whole)
+    return kernel.examine(wanted, projects.load(place), policy)
 
 
 def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, several: bool) -> int:

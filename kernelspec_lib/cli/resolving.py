@@ -6,14 +6,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelspec_lib import project as projects
+from kernelspec_lib.checks import kernel, site
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import binaries, children, lock, settings, target, verdicts
@@ -110,7 +111,7 @@ def _resolved_one(
     key = _key(project, asking.config, wanted.policy)
     kept = asking.verdicts.get(key) if asking.verdicts and key else None
     if kept is not None:
-        return lambda: _written(Resolved(project=project, lock=kept, path=path))
+        return lambda: _allowed(Resolved(project=project, lock=kept, path=path), wanted.policy)
     from kernelspec_lib.checks import pins
     from kernelspec_lib.packages import resolver
 
@@ -127,10 +128,11 @@ def _resolved_one(
             case Lock():
                 if asking.verdicts and key:
                     asking.verdicts.put(key, outcome)
-                found = _kept(project, pins.check(project, outcome))
-                return _written(Resolved(project=project, findings=found, lock=outcome, path=path))
+                found = _kept(project, pins.check(project, outcome), wanted.policy)
+                done = Resolved(project=project, findings=found, lock=outcome, path=path)
+                return _allowed(done, wanted.policy)
             case resolver.Unresolved():
-                found = _kept(project, pins.check(project, outcome))
+                found = _kept(project, pins.check(project, outcome), wanted.policy)
                 trouble = outcome.trouble
                 return Resolved(project=project, findings=found, trouble=trouble, path=path)
             case KernelspecError():
@@ -152,7 +154,7 @@ def _locked_one(
     except KernelspecError as error:
         failed = Resolved(project=project, trouble=error, path=path)
         return lambda: failed
-    stale = _kept(project, pins.check_lock(project, committed, wanted.policy.images))
+    stale = _kept(project, pins.check_lock(project, committed, wanted.policy.images), wanted.policy)
     if stale or not isinstance(committed, Lock):
         return lambda: Resolved(project=project, findings=stale, path=path)
 
@@ -166,13 +168,26 @@ def _locked_one(
         if isinstance(outcome, KernelspecError):
             return Resolved(project=project, trouble=outcome, path=path)
         assert isinstance(outcome, standing.Standing)  # noqa: S101 - what the task returns
-        found = _kept(project, locked.check(project, outcome))
+        of_site = (
+            *locked.check(project, outcome),
+            *site.check_lock(project, committed, wanted.policy),
+        )
+        found = _kept(project, of_site, wanted.policy)
         good = None if outcome.trouble or any(one.is_error for one in found) else committed
         return Resolved(
             project=project, findings=found, trouble=outcome.trouble, lock=good, path=path
         )
 
     return answer
+
+
+def _allowed(done: Resolved, policy: Policy) -> Resolved:
+    """*done*, with its lock on disk if the site allows what is in it."""
+    assert done.lock is not None  # noqa: S101 - the caller has one
+    denied = tuple(site.check_lock(done.project, done.lock, policy))
+    if denied:
+        return replace(done, findings=(*done.findings, *denied), lock=None)
+    return _written(done)
 
 
 def _written(done: Resolved) -> Resolved:
@@ -187,8 +202,8 @@ def _written(done: Resolved) -> Resolved:
     return done
 
 
-def _kept(project: KernelProject, found: Iterator[Finding]) -> tuple[Finding, ...]:
-    return tuple(one for one in found if one.is_error or one.code not in project.ignore)
+def _kept(project: KernelProject, found: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
+    return tuple(kernel.not_ignored(found, project, policy))
 
 
 def _path(wanted: Resolving, project: KernelProject) -> Path:

@@ -61,13 +61,16 @@ def locked_project(path: str, policy: Policy, *, to_build: bool) -> tuple[Kernel
 
     to_build: judge its Dockerfile, even where requirements.json alone was named.
     """
-    from kernelspec_lib.checks import pins
+    from kernelspec_lib.checks import pins, site
 
     place = projects.locate(path)
-    examined = kernel.examine(replace(place, whole=place.whole or to_build), projects.load(place))
+    whole = replace(place, whole=place.whole or to_build)
+    examined = kernel.examine(whole, projects.load(place), policy)
     project = examined.project
     errors = [one for one in examined.findings if one.is_error]
     found = lock.read(place.folder / LOCK)
+    if project is not None and isinstance(found, Lock):
+        errors += site.check_lock(project, found, policy)
     if project is not None:
         errors += [one for one in pins.check_lock(project, found, policy.images) if one.is_error]
     if errors or project is None or not isinstance(found, Lock):

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 from kernelspec_lib.errors import FileUnusable
 from kernelspec_lib.packages import target
 from kernelspec_lib.policy import OwnImage
-from kernelspec_lib.project import KernelProject
+from kernelspec_lib.project import KernelProject, Lib
 
 if TYPE_CHECKING:  # a lock that is only read need not load what asks the index
     from kernelspec_lib.packages.problems import Problem
@@ -107,6 +107,27 @@ def _normalised(project: KernelProject) -> list[str]:
 def answers(lock: Lock, project: KernelProject, images: Sequence[OwnImage] = ()) -> bool:
     """Whether *lock* was made for what *project* asks today."""
     return lock.fingerprint == fingerprint(project, images)
+
+
+def roots(lock: Lock, project: KernelProject) -> Mapping[str, tuple[Lib, ...]]:
+    """The user's lines that each package is there for."""
+    parents = {one.name: tuple(_parents(one)) for one in lock.packages}
+    found = {}
+    for package in lock.packages:
+        reached, waiting = {package.name}, [package.name]
+        while waiting:
+            for parent in parents.get(waiting.pop(), ()):
+                if parent not in reached:
+                    reached.add(parent)
+                    waiting.append(parent)
+        found[package.name] = tuple(lib for lib in project.libs if lib.name in reached)
+    return found
+
+
+def _parents(package: LockedPackage) -> Iterator[str]:
+    for one in package.asked_by:
+        if one.startswith("via "):
+            yield one.removeprefix("via ")
 
 
 def render(lock: Lock) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import lock as locks
 from kernelspec_lib.packages import look
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import Index, pages_of
@@ -67,7 +68,7 @@ def of(
         raise trouble
     if not any(pages.values()):
         index.probe()
-    roots = _roots(lock, project)
+    roots = locks.roots(lock, project)
     lost: list[Lost] = []
     misfits: dict[str, Version] = {}
     for package in lock.packages:
@@ -110,24 +111,3 @@ def _loss(
     if all(one.yanked is not None for one in same):
         return Loss.WITHDRAWN, next((one.yanked for one in same if one.yanked), "")
     return None
-
-
-def _roots(lock: Lock, project: KernelProject) -> Mapping[str, tuple[Lib, ...]]:
-    """The user's lines that each package is there for."""
-    parents = {one.name: tuple(_parents(one)) for one in lock.packages}
-    found = {}
-    for package in lock.packages:
-        reached, waiting = {package.name}, [package.name]
-        while waiting:
-            for parent in parents.get(waiting.pop(), ()):
-                if parent not in reached:
-                    reached.add(parent)
-                    waiting.append(parent)
-        found[package.name] = tuple(lib for lib in project.libs if lib.name in reached)
-    return found
-
-
-def _parents(package: LockedPackage) -> Iterator[str]:
-    for one in package.asked_by:
-        if one.startswith("via "):
-            yield one.removeprefix("via ")
