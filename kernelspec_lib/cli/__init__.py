@@ -28,6 +28,7 @@ COMMANDS = {
     "emit": "deliver",
     "build": "deliver",
     "try": "start",
+    "policy": "policy",
     "explain": "look",
 }
 """Every command, and the module of this package that holds it as `<name>_command`."""
