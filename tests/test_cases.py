@@ -43,7 +43,7 @@ def policy_of(code: str) -> Policy:
 def examined(code: str, kind: str, *, alone: bool) -> kernel.Examined:
     folder = CASES / code / kind
     place = projects.locate(str(folder / "requirements.json" if alone else folder))
-    return kernel.examine(place, projects.load(place), policy_of(code))
+    return kernel.examine(place, projects.load(place), policy_of(code), "ada")
 
 
 @pytest.mark.parametrize("code", OFFLINE)

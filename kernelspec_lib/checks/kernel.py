@@ -26,15 +26,17 @@ class Examined:
     """None where requirements.json has errors."""
 
 
-def examine(place: Place, document: Document, policy: Policy) -> Examined:
+def examine(place: Place, document: Document, policy: Policy, login: str | None = None) -> Examined:
     """The kernel at *place*, whose requirements.json is *document*, on a site with *policy*.
+
+    login: whose kernel it is, in lower case, if that is known.
 
     Reads the Dockerfile beside it if the folder was named. Raises FileUnusable.
     """
     found = in_order(schema.check(document, place.requirements))
     usable = not any(one.is_error for one in found)
     project = projects.from_document(place, document) if usable else None
-    of_site = in_order(site.check(project, policy)) if project else []
+    of_site = in_order(site.check(project, policy, login)) if project else []
     beside = list(_beside(place)) if place.whole else []
     kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
     return Examined(place=place, document=document, findings=kept, project=project)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -15,18 +18,23 @@ from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock as locks
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.policy import Denied, Policy
-from kernelspec_lib.project import KernelProject, Lib, resources, size_in_bytes
+from kernelspec_lib.project import KernelProject, Lib, size_in_bytes
 from kernelspec_lib.wording import shown
 
 _SIZES = ("memory", "shm_size")
 
 
-def check(project: KernelProject, policy: Policy) -> Iterator[Finding]:
-    """Where *project* breaks a rule of *policy*. What the index says is not needed for it."""
-    yield from _base_image(project, policy)
+def check(project: KernelProject, policy: Policy, login: str | None = None) -> Iterator[Finding]:
+    """Where *project* breaks a rule of *policy*. What the index says is not needed for it.
+
+    login: whose kernel it is, in lower case; None: not known, so that no group of the policy
+    widens anything, and nobody is told that production is for others.
+    """
+    yield from _base_image(project, policy, login)
     yield from _libs(project, policy)
     yield from _system_packages(project, policy)
-    yield from _limits(project, policy)
+    yield from _limits(project, policy, login)
+    yield from _production(project, policy, login)
     yield from _environment(project, policy)
     for code in project.ignore:
         if code in policy.enforced:
@@ -67,9 +75,12 @@ def _name(requirement: Requirement) -> str:
     return canonicalize_name(requirement.name)
 
 
-def _base_image(project: KernelProject, policy: Policy) -> Iterator[Finding]:
-    allowed = policy.base_images
-    if allowed is None or _admitted(project.base_image, allowed):
+def _base_image(project: KernelProject, policy: Policy, login: str | None) -> Iterator[Finding]:
+    if policy.base_images is None:
+        return
+    more = [pattern for group in policy.groups_of(login) for pattern in group.base_images]
+    allowed = (*policy.base_images, *more)
+    if _admitted(project.base_image, allowed):
         return
     # Where none is named, the Python chose it.
     named = "base_image" if "base_image" in _keys(project) else "python_version"
@@ -129,16 +140,32 @@ def _system_packages(project: KernelProject, policy: Policy) -> Iterator[Finding
             yield _finding(project, "KS204", ("system_packages", number), message, hint)
 
 
-def _limits(project: KernelProject, policy: Policy) -> Iterator[Finding]:
-    asked, most = project.resources, resources(policy.maximum_resources)
-    for name, given in policy.maximum_resources.items():
-        wanted, limit = getattr(asked, name), getattr(most, name)
-        if wanted is None or limit is None or limit == "all":
-            continue
-        if wanted == "all" or wanted > limit:
+def _limits(project: KernelProject, policy: Policy, login: str | None) -> Iterator[Finding]:
+    bounds = [policy.maximum_resources]
+    bounds += [group.maximum_resources for group in policy.groups_of(login)]
+    for name in policy.maximum_resources:
+        wanted = getattr(project.resources, name)
+        given = max((one[name] for one in bounds if name in one), key=partial(_measure, name))
+        if wanted is not None and _measure(name, wanted) > _measure(name, given):
             written = _written(project, name)
             message = f"{name} {written} is more than this site gives to one kernel"
             yield _finding(project, "KS205", ("resources", name), message, f"at most {given}")
+
+
+def _measure(name: str, value: Any) -> float:
+    """*value* of a limit, as a number that can be compared."""
+    if value == "all":
+        return math.inf
+    return float(size_in_bytes(value) if isinstance(value, str) else value)
+
+
+def _production(project: KernelProject, policy: Policy, login: str | None) -> Iterator[Finding]:
+    allowed = policy.production_logins
+    if project.stage != "production" or allowed is None or login is None or login in allowed:
+        return
+    message = f"on this site {shown(login)} makes no production kernels"
+    hint = "leave it at development, or hand the kernel to one of those who do"
+    yield _finding(project, "KS208", ("stage",), message, hint)
 
 
 def _written(project: KernelProject, name: str) -> str:

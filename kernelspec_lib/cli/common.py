@@ -43,6 +43,11 @@ def policy_in_force(policy_path: str | None) -> Policy:
     return policies.load(policies.find(policy_path, os.environ))
 
 
+def pipeline_login() -> str | None:
+    """Who runs this pipeline, in lower case; None: this is no pipeline of GitLab's."""
+    return os.environ.get("GITLAB_USER_LOGIN", "").lower() or None
+
+
 def valid_project(path: str) -> KernelProject:
     """The project at *path*. Raises Rejected where its requirements.json has errors."""
     place = projects.locate(path)

@@ -161,7 +161,7 @@ def _judge(
 def _examine(path: str, policy: Policy, *, whole: bool) -> Examined:
     place = projects.locate(path)
     wanted = replace(place, whole=place.whole and whole)
-    return kernel.examine(wanted, projects.load(place), policy)
+    return kernel.examine(wanted, projects.load(place), policy, common.pipeline_login())
 
 
 def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, several: bool) -> int:

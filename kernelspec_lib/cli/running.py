@@ -14,7 +14,7 @@ import click
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel
-from kernelspec_lib.cli.common import Rejected
+from kernelspec_lib.cli.common import Rejected, pipeline_login
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.kernels.identity import Owner
@@ -65,7 +65,7 @@ def locked_project(path: str, policy: Policy, *, to_build: bool) -> tuple[Kernel
 
     place = projects.locate(path)
     whole = replace(place, whole=place.whole or to_build)
-    examined = kernel.examine(whole, projects.load(place), policy)
+    examined = kernel.examine(whole, projects.load(place), policy, pipeline_login())
     project = examined.project
     errors = [one for one in examined.findings if one.is_error]
     found = lock.read(place.folder / LOCK)

@@ -54,4 +54,11 @@ RULES: tuple[Rule, ...] = (
         '{"ignore": {"KS305": "we know"}}',
         '{"ignore": {}}',
     ),
+    error(
+        "KS208",
+        "production-not-allowed",
+        "Others rely on a production kernel: the site says who may make one.",
+        '{"stage": "production"}',
+        '{"stage": "development"}',
+    ),
 )

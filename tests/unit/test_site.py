@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,56 @@ def test_validate_obeys_the_policy_and_an_enforced_warning_cannot_be_silenced(
     (told,) = json.loads(done.stdout)["findings"]
     assert done.returncode == 1
     assert (told["code"], told["line"], told["column"]) == ("KS207", 2, 13)
+
+
+WIDENED = {
+    "base_images": ["python:*"],
+    "resources": {"maximum": {"memory": "8g", "gpus": 0}},
+    "groups": {
+        "learners": {
+            "members": ["ada"],
+            "base_images": ["registry.example/cuda/*"],
+            "resources": {"maximum": {"memory": "4096m", "gpus": 2, "cpus": 1}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("login", "keys", "codes"),
+    [
+        ("ada", {"base_image": "registry.example/cuda/12:1"}, []),
+        ("bob", {"base_image": "registry.example/cuda/12:1"}, ["KS201"]),
+        (None, {"base_image": "registry.example/cuda/12:1"}, ["KS201"]),
+        ("ada", {"resources": {"gpus": 2}}, []),
+        ("ada", {"resources": {"gpus": "all"}}, ["KS205"]),
+        ("bob", {"resources": {"gpus": 1}}, ["KS205"]),
+        # A group widens, and takes nothing away; what nobody bounds stays without bound.
+        ("ada", {"resources": {"memory": "8g", "cpus": 64}}, []),
+        ("ada", {"resources": {"memory": "9g"}}, ["KS205"]),
+    ],
+)
+def test_a_group_widens_what_its_members_may_have(
+    login: str | None, keys: dict[str, object], codes: list[str]
+) -> None:
+    policy = policies.from_value(WIDENED)
+    assert [one.code for one in site.check(a_project("alpha", **keys), policy, login)] == codes
+
+
+def test_the_login_of_the_pipeline_counts_in_lower_case(tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text(json.dumps({"production": {"logins": ["ada"]}}))
+    (tmp_path / "requirements.json").write_text(
+        '{"kernel_name": "k", "python_version": "3.11", "libs": ["ipykernel==7.4.0"],\n'
+        ' "image_version": "1.0", "stage": "production"}\n'
+    )
+    command = [sys.executable, "-m", "kernelspec_lib", "validate", "requirements.json"]
+    codes = [
+        subprocess.run(
+            [*command, "--policy", "policy.json"],
+            cwd=tmp_path,
+            env={**os.environ, "GITLAB_USER_LOGIN": login},
+            capture_output=True,
+        ).returncode
+        for login in ("Ada", "Bob", "")
+    ]
+    assert codes == [0, 1, 0]
