@@ -45,8 +45,9 @@ class Solver:
     learnt: dict[str, dict[Version, Metadata]] = field(default_factory=dict)
     """By name, the packages that may be built, and what their releases need."""
     constraints: dict[str, None] = field(default_factory=dict)
-    """As "name!=version", releases of which no file is for the target; as "name==version", those
-    that were withdrawn, and that a package needs all the same: pip takes them then."""
+    """As "name!=version", releases of which no file is for the target, or is to be seen; as
+    "name==version", those that were withdrawn, and that a package needs all the same: pip takes
+    them then."""
     extras: Mapping[str, Collection[str]] = field(default_factory=dict)
     """What the user's lines want of each package besides, as they are written."""
     refreshed: list[bool] = field(default_factory=list)
@@ -200,6 +201,10 @@ class Solver:
         before = len(self.constraints)
         for pin in unfit:
             built = pin.name in self.learnt
+            if Version(pin.version) not in pages[pin.name].releases:
+                # A release of this minute: caches before an index show it to one and not yet to
+                # another. What cannot be looked at is not taken, and nobody is blamed for it.
+                self.constraints[f"{pin.name}!={pin.version}"] = None
             self.constraints.update(
                 {
                     f"{pin.name}!={version}": None

@@ -526,3 +526,16 @@ def test_uv_that_was_refused_before_the_login_was_known_is_asked_again(
     with serving(tree(CATALOGUE)) as index:
         assert "alpha" in locked(resolved(a_project("alpha"), index.url, environment))
     assert not refused
+
+
+def test_a_release_that_only_uv_was_shown_is_not_taken_and_nobody_is_blamed(
+    environment: Mapping[str, str],
+) -> None:
+    new, old = tree([*CATALOGUE, wheel("common", "3.0")]), tree(CATALOGUE)
+
+    def two_faced(path: str, headers: Mapping[str, str]) -> Answer:
+        agent = {name.lower(): value for name, value in headers.items()}["user-agent"]
+        return (new if agent.startswith("uv/") else old)(path, headers)
+
+    with serving(two_faced) as index:
+        assert locked(resolved(a_project("alpha==2.0"), index.url, environment))["common"] == "2.0"
