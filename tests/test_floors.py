@@ -26,6 +26,7 @@ FLOORS: dict[str, float] = {
     "findings": 3,
     "shape": 2.5,
     "rules": 2.5,
+    "dockerfile": 2.5,
     "changes": 1.5,
     "document": 2,
     "jsontext": 1.5,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kernelspec_lib import project as projects
@@ -37,17 +37,17 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
     usable = not any(one.is_error for one in found)
     project = projects.from_document(place, document) if usable else None
     of_site = in_order(site.check(project, policy, login)) if project else []
-    beside = list(_beside(place)) if place.whole else []
+    beside = list(_beside(place, site.images(policy, login))) if place.whole else []
     kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
     return Examined(place=place, document=document, findings=kept, project=project)
 
 
-def _beside(place: Place) -> Iterator[Finding]:
+def _beside(place: Place, base_images: Sequence[str] | None) -> Iterator[Finding]:
     path = place.folder / projects.DOCKERFILE
     text = None
     if path.is_file():
         text = projects.read_bytes(str(path), _MAX_DOCKERFILE).decode("utf-8", errors="replace")
-    yield from dockerfile.check(text, str(path))
+    yield from dockerfile.check(text, str(path), base_images)
 
 
 def not_ignored(

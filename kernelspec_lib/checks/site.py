@@ -75,12 +75,17 @@ def _name(requirement: Requirement) -> str:
     return canonicalize_name(requirement.name)
 
 
-def _base_image(project: KernelProject, policy: Policy, login: str | None) -> Iterator[Finding]:
+def images(policy: Policy, login: str | None) -> tuple[str, ...] | None:
+    """Patterns of what images of *login* may begin from; None: anything."""
     if policy.base_images is None:
-        return
+        return None
     more = [pattern for group in policy.groups_of(login) for pattern in group.base_images]
-    allowed = (*policy.base_images, *more)
-    if _admitted(project.base_image, allowed):
+    return (*policy.base_images, *more)
+
+
+def _base_image(project: KernelProject, policy: Policy, login: str | None) -> Iterator[Finding]:
+    allowed = images(policy, login)
+    if allowed is None or _admitted(project.base_image, allowed):
         return
     # Where none is named, the Python chose it.
     named = "base_image" if "base_image" in _keys(project) else "python_version"

@@ -12,4 +12,41 @@ RULES: tuple[Rule, ...] = (
         "a kernel folder without a Dockerfile, or with an empty one",
         "the Dockerfile that the template generates",
     ),
+    error(
+        "KS402",
+        "dockerfile-syntax",
+        "docker build would refuse this file after it was sent away; here it is told at once.",
+        "INSTALL curl",
+        "RUN apt-get install --yes curl",
+    ),
+    error(
+        "KS403",
+        "dockerfile-base-image",
+        "The site says what images begin from, and the Dockerfile begins from, or copies out of, "
+        "something else.",
+        "FROM somebody/notebook:latest",
+        "FROM ${BASE_IMAGE}",
+    ),
+    error(
+        "KS404",
+        "other-index",
+        "What was checked is what the site's index offers. Packages from elsewhere were not, and "
+        "a stranger may have given them the names of the site's own.",
+        "RUN pip install --extra-index-url https://elsewhere.example/simple x",
+        'a line in requirements.json: {"libs": ["x==1.0"]}',
+    ),
+    error(
+        "KS405",
+        "secret-in-image",
+        "Whatever ARG and ENV hold can be read by everybody who may pull the image.",
+        "ENV DB_PASSWORD=open-sesame",
+        "RUN --mount=type=secret,id=db_password ./load.sh",
+    ),
+    error(
+        "KS406",
+        "remote-add",
+        "What ADD fetches from the network may be another file tomorrow.",
+        "ADD https://elsewhere.example/driver.deb /tmp/",
+        "COPY driver.deb /tmp/",
+    ),
 )
