@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kernelspec_lib import dockerfile
 from kernelspec_lib.checks.dockerfile import check
 
-PIECES = [*'\n \\`["\r\t}', *"RUN ENV ADD ONBUILD <<END END A= -i ${ --from= https://".split(" ")]
-PIECES += ["FROM x", "pip install", "# escape=`"]
+KEYWORDS = ["FROM x", "RUN", "ENV", "ADD", "ONBUILD", "pip install", "# escape=`"]
+PIECES = [*'\n \\`["\r\t}', *KEYWORDS, "<<END", "END", "A=", "-i", "${", "--from=", "https://"]
 
 
 def found(text: str, base_images: tuple[str, ...] | None = None) -> list[tuple[str, int, int]]:
