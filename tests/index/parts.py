@@ -57,8 +57,8 @@ class Site:
         return f"https://{host}:{self.tls_port}/simple"
 
 
-def _ca(folder: Path) -> Path:
-    """A private CA, and a certificate of it for the site."""
+def private_ca(folder: Path) -> Path:
+    """A private CA `ca.pem`, and a certificate of it for loopback: `site.pem`, `site.key`."""
     program("openssl")
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     new += ["-nodes", "-days", "2"]
@@ -124,7 +124,7 @@ http {{
 def site(files: Sequence[PackageFile], folder: Path) -> Iterator[Site]:
     """nginx with the static index of *files*: JSON, HTML, metadata files, ETags."""
     nginx = program("nginx")
-    ca = _ca(folder)
+    ca = private_ca(folder)
     _lay_out(files, folder / "root")
     (folder / "passwords").write_text(f"{LOGIN[0]}:{{PLAIN}}{LOGIN[1]}\n")
     port, tls_port = free_ports(2)
@@ -195,21 +195,26 @@ def squid(site: Site, folder: Path) -> Iterator[Proxy]:
         yield Proxy(url=f"http://127.0.0.1:{port}", login_url=f"http://127.0.0.1:{login_port}")
 
 
+def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return once *process* takes connections at *port*; fail with its *log* where it does not."""
+    deadline = time.monotonic() + 30
+    while True:
+        said = f"{process.args!r} does not answer:\n{log.read_text()}"
+        assert process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+
+
 @contextmanager
 def _running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
     with log.open("wb") as told:
         process = subprocess.Popen(command, stdout=told, stderr=told)
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            said = f"{command[0]} does not answer:\n{log.read_text()}"
-            assert process.poll() is None, said
-            assert time.monotonic() < deadline, said
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
+        wait_for(process, port, log)
         yield
     finally:
         process.terminate()
