@@ -23,6 +23,7 @@ from requests.utils import should_bypass_proxies
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import connections
 from kernelspec_lib.packages.keyring import Login
 from kernelspec_lib.packages.settings import IndexConfig
 
@@ -91,9 +92,10 @@ class Transport:
         # The environment was read once, into the config; requests must not read it again.
         self._session.trust_env = False
         self._session.verify = False if config.trusted else config.ca_bundle or True
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        plain = HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
+        checked = connections.adapter(config.ca_bundle, most=CONNECTIONS)
+        self._session.mount("http://", plain)
+        self._session.mount("https://", plain if config.trusted else checked)
         self._proxied: dict[str, dict[str, str]] = {}
         self._thinking, self._trying = Lock(), Lock()
         self._answered = False
