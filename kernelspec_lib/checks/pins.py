@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock as locks
-from kernelspec_lib.packages import system_packages
+from kernelspec_lib.packages import names, system_packages
 from kernelspec_lib.packages.lock import Garbled, Lock
 from kernelspec_lib.packages.problems import (
     Conflict,
@@ -100,10 +100,10 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
             return _unknown(problem, lib)
         case NoSuchVersion(lib=lib, withdrawn=None, newest=newest):
             there = f"; the newest for {python} is {newest}" if newest else ""
-            return f"{_line(lib)} has no release{there}", _remedy(lib.name, newest, python)
-        case NoSuchVersion(lib=lib, newest=newest):
+            return f"{_line(lib)} has no release{there}", _number(problem, python)
+        case NoSuchVersion(lib=lib):
             message = f"every release that {_line(lib)} admits was withdrawn by its authors"
-            return message, _remedy(lib.name, newest, python)
+            return message, _number(problem, python)
         case OtherPython():
             return _other_python(problem, python)
         case NoWheel():
@@ -133,12 +133,20 @@ def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
     if problem.placeholder:
         message = f"{lib.requirement.name} on the index is an empty package that does not install"
         meant = problem.suggestion
+        if meant and problem.listed:
+            return message, f"take this line out: {meant} is among the libs already"
         return message, f"write {meant}" if meant else "name the library that you mean"
     message = f"the index has no library named {shown(lib.requirement.name)}"
+    if lib.name in names.SYSTEM:
+        return message, f"pip does not install it: {names.SYSTEM[lib.name]}"
+    if lib.name.replace("-", "_") in names.BUILT_IN:
+        return message, f"take this line out: {lib.requirement.name} comes with Python"
     if problem.suggestion:
-        return message, f"did you mean {shown(problem.suggestion)}?"
+        there = ", which is among the libs already" if problem.listed else ""
+        return message, f"did you mean {shown(problem.suggestion)}{there}?"
     if problem.elsewhere:
-        return message, "pip's extra indexes are not asked: the site's one index must have it"
+        told = "what only pip's extra indexes and find-links have is not looked at"
+        return message, f"{told}: the site's one index must have it"
     return message, "check its spelling: the name to install may differ from the name to import"
 
 
@@ -151,6 +159,13 @@ def _remedy(name: str, newest: Version | None, python: str) -> str:
     if newest is None:
         return f"no release of {name} installs on {python}: take another library or python_version"
     return f"write {name}=={newest}"
+
+
+def _number(problem: NoSuchVersion, python: str) -> str:
+    name, nearest, newest = problem.lib.name, problem.nearest, problem.newest
+    if nearest is None or newest is None or nearest == newest:
+        return _remedy(name, newest or nearest, python)
+    return f"write {name}=={nearest}, the nearest, or {name}=={newest}, the newest"
 
 
 def _behind(name: str, asked_by: Sequence[Lib]) -> str:

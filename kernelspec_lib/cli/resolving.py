@@ -6,12 +6,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel, site
@@ -69,6 +71,7 @@ def resolved(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Re
         # The index is opened for the first kernel that needs it.
         asking = _Asking(stack, config, cached=wanted.cached)
         one = _locked_one if wanted.locked else _resolved_one
+        asking.familiar = cache(partial(_familiar, wanted, kernels))
         waiting = [one(asking, wanted, project) for project in kernels]
         for answer in waiting:
             yield answer()
@@ -83,6 +86,8 @@ class _Asking:
         home = verdicts.home(os.environ) if cached else None
         self._cache = home / "uv" if home else None
         self.verdicts = Verdicts(folder=home / "verdicts", now=time.time) if home else None
+        self.familiar: Callable[[], Collection[str]] = tuple
+        """Names of libraries that the site uses."""
         self._begun: dict[object, Callable[[], object]] = {}
         self._open: tuple[Index, children.Threads] | None = None
 
@@ -117,7 +122,7 @@ def _resolved_one(
 
     def task(index: Index, cache: Path) -> Lock | resolver.Unresolved:
         return resolver.resolve_with(
-            index, project, asking.config, os.environ, cache, wanted.policy
+            index, project, asking.config, os.environ, cache, wanted.policy, asking.familiar
         )
 
     waiting = asking.once(key or path, task)
@@ -179,6 +184,17 @@ def _locked_one(
         )
 
     return answer
+
+
+def _familiar(wanted: Resolving, kernels: Sequence[KernelProject]) -> frozenset[str]:
+    """The libraries that the site names: in its policy, in these kernels, in their locks."""
+    found = {str(canonicalize_name(one.name)) for one in wanted.policy.required_libs}
+    for project in kernels:
+        with suppress(KernelspecError):
+            committed = lock.read(project.place.folder / projects.LOCK)
+            if isinstance(committed, Lock):
+                found |= {one.name for one in committed.packages}
+    return frozenset(found | {lib.name for project in kernels for lib in project.libs})
 
 
 def _allowed(done: Resolved, policy: Policy) -> Resolved:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from packaging.version import Version
+from packaging.specifiers import Specifier
+from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import names
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import (
@@ -24,34 +26,8 @@ from kernelspec_lib.packages.problems import (
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
 
-ALIASES = {
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python-headless",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "fitz": "pymupdf",
-    "pil": "pillow",
-    "psycopg2-bin": "psycopg2-binary",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "tf": "tensorflow",
-    "torch-vision": "torchvision",
-    "yaml": "pyyaml",
-}
-"""Names of imports, and of habit, that are no packages, or not the ones that were meant."""
-# fmt: off
-_COMMON = (
-    "beautifulsoup4", "boto3", "catboost", "dask", "duckdb", "fastapi", "fastparquet",
-    "geopandas", "ipykernel", "ipywidgets", "keras", "lightgbm", "lxml", "matplotlib", "mlflow",
-    "nltk", "numba", "numpy", "openpyxl", "opencv-python-headless", "pandas", "pillow",
-    "plotly", "polars", "psycopg2-binary", "pyarrow", "pydantic", "pyspark", "python-dateutil",
-    "pyyaml", "requests", "scikit-image", "scikit-learn", "scipy", "seaborn", "spacy",
-    "sqlalchemy", "statsmodels", "sympy", "tensorflow", "torch", "torchvision", "tqdm",
-    "transformers", "xgboost",
-)
-# fmt: on
-"""What kernels are mostly made of: a mistyped name is mostly one of these."""
+Familiar: TypeAlias = Callable[[], Collection[str]]
+"""Names of libraries that the site uses: one of them is what a mistyped name meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +41,7 @@ class Seen:
     """Why some lines could not be looked at."""
 
 
-def look(libs: Sequence[Lib], index: Index, target: Target) -> Seen:
+def look(libs: Sequence[Lib], index: Index, target: Target, familiar: Familiar = tuple) -> Seen:
     """What the index offers for each of *libs* on *target*.
 
     Raises IndexUnreachable where the index could not be asked for a single one.
@@ -83,7 +59,7 @@ def look(libs: Sequence[Lib], index: Index, target: Target) -> Seen:
             continue
         page = pages[lib.name]
         if page is None:
-            problems.append(UnknownLib(lib=lib, suggestion=_suggestion(lib, asked, index)))
+            problems.append(_unknown(lib, asked, index, familiar))
         else:
             problems += (_named(one, asked, index) for one in judge(lib, page, target))
     return Seen(libs=asked, problems=tuple(problems), trouble=trouble)
@@ -91,9 +67,8 @@ def look(libs: Sequence[Lib], index: Index, target: Target) -> Seen:
 
 def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:
     """Sources under the name of an import are a placeholder: they refuse to be built."""
-    if isinstance(problem, SourceOnly) and problem.lib and problem.lib.name in ALIASES:
-        meant = _suggestion(problem.lib, libs, index)
-        return UnknownLib(lib=problem.lib, suggestion=meant, placeholder=True)
+    if isinstance(problem, SourceOnly) and problem.lib and problem.lib.name in names.PLACEHOLDERS:
+        return replace(_unknown(problem.lib, libs, index, tuple), placeholder=True)
     return problem
 
 
@@ -104,18 +79,18 @@ def counted(libs: Sequence[Lib], target: Target) -> tuple[Lib, ...]:
     return tuple(lib for lib, marker in markers if marker is None or marker.evaluate(seen))
 
 
-def _suggestion(lib: Lib, libs: Sequence[Lib], index: Index) -> str | None:
-    """A near name, if the index has it."""
-    known = [one.name for one in libs if one.name != lib.name]
-    near = [ALIASES[lib.name]] if lib.name in ALIASES else []
-    near += difflib.get_close_matches(lib.name, _COMMON, n=2, cutoff=0.75)
-    for name in near:
+def _unknown(lib: Lib, libs: Sequence[Lib], index: Index, familiar: Familiar) -> UnknownLib:
+    """*lib*, of which the index has nothing, and a near name if the index has that."""
+    others = {one.name for one in libs if one.name != lib.name}
+    if lib.name in names.SYSTEM or lib.name.replace("-", "_") in names.BUILT_IN:
+        return UnknownLib(lib=lib, suggestion=None)
+    for name in names.meant(lib.name, {*familiar(), *others}):
         try:
-            if name not in known and index.page(name) is not None:
-                return name
+            if index.page(name) is not None:
+                return UnknownLib(lib=lib, suggestion=name, listed=name in others)
         except IndexUnreachable:
-            return None
-    return None
+            break
+    return UnknownLib(lib=lib, suggestion=None)
 
 
 def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
@@ -126,7 +101,8 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
     standing = [one for one in matching if pinned or not _withdrawn(page.of(one))]
     if not standing:
         withdrawn = matching[0] if matching else None
-        yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn)
+        nearest = _nearest(lib, page, target)
+        yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn, nearest=nearest)
         return
     finals = [one for one in standing if not one.is_prerelease]
     # As pip and uv do: pre-releases count where they are asked for, or where there is no other.
@@ -148,6 +124,37 @@ def _matching(lib: Lib, page: Page) -> Iterator[Version]:
     for version in sorted(page.releases, reverse=True):
         if specifier.contains(version, prereleases=True):
             yield version
+
+
+def _nearest(lib: Lib, page: Page, target: Target) -> Version | None:
+    """The final release that installs and comes nearest to the one that *lib* names."""
+    named = [_named_version(one) for one in lib.requirement.specifier if one.operator != "!="]
+    wanted = next((one for one in named if one is not None), None)
+    if wanted is None:
+        return None
+    usable = (
+        one
+        for one in page.releases
+        if not one.is_prerelease
+        and _withdrawn(page.of(one)) is None
+        and _installs(page.of(one), target)
+    )
+    return max(usable, key=lambda one: (*_likeness(one, wanted), one), default=None)
+
+
+def _named_version(specifier: Specifier) -> Version | None:
+    try:
+        return Version(specifier.version.removesuffix(".*"))
+    except InvalidVersion:
+        return None
+
+
+def _likeness(version: Version, wanted: Version) -> tuple[int, float]:
+    """How many of the leading numbers are the same, and how near the first other one is."""
+    length = max(len(version.release), len(wanted.release))
+    one, other = ((*some.release, *([0] * length))[:length] for some in (version, wanted))
+    same = next((place for place in range(length) if one[place] != other[place]), length)
+    return (same, 0.0 if same == length else -abs(one[same] - other[same]))
 
 
 def _withdrawn(files: Sequence[File]) -> str | None:

@@ -27,6 +27,8 @@ class UnknownLib:
     """Whether pip knows further indexes, which are not asked."""
     placeholder: bool = False
     """There is a page, of an empty package that only says that another one was meant."""
+    listed: bool = False
+    """Whether the suggestion stands among the libs already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class NoSuchVersion:
     """The newest that installs on the target; None: there is none."""
     withdrawn: Version | None = None
     """The newest that the line would admit if its authors had not withdrawn it."""
+    nearest: Version | None = None
+    """Of those that install on the target, the one that is most like the one asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

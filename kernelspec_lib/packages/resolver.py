@@ -18,7 +18,7 @@ from kernelspec_lib.packages import children, conflicts, locking, sources, uv, v
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.packages.look import Seen, counted, look
+from kernelspec_lib.packages.look import Familiar, Seen, counted, look
 from kernelspec_lib.packages.problems import (
     Conflict,
     OnlyPrereleases,
@@ -81,8 +81,12 @@ def resolve_with(
     environment: Mapping[str, str],
     cache: Path | None = None,
     policy: Policy = _BUILT_IN,
+    familiar: Familiar = tuple,
 ) -> Lock | Unresolved:
-    """As `resolve`, with an index that is open already."""
+    """As `resolve`, with an index that is open already.
+
+    familiar: names of libraries that the site uses, asked for where a name is not known.
+    """
     target = targets.of(project, policy.images)
     libs = counted(project.libs, target)
     solver = Solver(
@@ -93,7 +97,7 @@ def resolve_with(
         cache=cache or _cache_of(environment),
         extras={lib.name: lib.requirement.extras for lib in libs},
     )
-    seen = _seen(libs, solver)
+    seen = _seen(libs, solver, familiar)
     problems = tuple(_knowing(config, policy, one) for one in seen.problems)
     try:
         if any(map(is_error, problems)):
@@ -112,7 +116,7 @@ def resolve_with(
         return Unresolved(problems=problems, trouble=trouble)
 
 
-def _seen(libs: Sequence[Lib], solver: Solver) -> Seen:
+def _seen(libs: Sequence[Lib], solver: Solver, familiar: Familiar) -> Seen:
     """What the direct look at *libs* finds, while uv is at work already.
 
     uv's answer is kept where the look found nothing that makes it worthless. Its errors are not:
@@ -120,7 +124,7 @@ def _seen(libs: Sequence[Lib], solver: Solver) -> Seen:
     """
     guess = partial(solver.guess, [lib.requirement for lib in libs])
     with children.beside(guess) as guessed:
-        seen = look(libs, solver.index, solver.target)
+        seen = look(libs, solver.index, solver.target, familiar)
         built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
         solver.learnt.update({name: {} for name in built})
         if not (built or seen.trouble or any(map(is_error, seen.problems))):

@@ -64,7 +64,26 @@ ONE, TWO = Version("1.0"), Version("2.0")
             UnknownLib(lib=NUMPY, suggestion=None, elsewhere=True),
             "KS302",
             'the index has no library named "numpy"',
-            "pip's extra indexes are not asked: the site's one index must have it",
+            "what only pip's extra indexes and find-links have is not looked at: "
+            "the site's one index must have it",
+        ),
+        (
+            UnknownLib(lib=NUMPY, suggestion="pandas", listed=True),
+            "KS302",
+            'the index has no library named "numpy"',
+            'did you mean "pandas", which is among the libs already?',
+        ),
+        (
+            UnknownLib(lib=NUMPY, suggestion="pandas", placeholder=True, listed=True),
+            "KS302",
+            "numpy on the index is an empty package that does not install",
+            "take this line out: pandas is among the libs already",
+        ),
+        (
+            NoSuchVersion(lib=NUMPY, newest=TWO, nearest=ONE),
+            "KS301",
+            "numpy==9.9 has no release; the newest for Python 3.11 is 2.0",
+            "write numpy==1.0, the nearest, or numpy==2.0, the newest",
         ),
         (
             OtherPython(lib=NUMPY, name="numpy", version=TWO, requires_python=">=3.12", newest=ONE),
@@ -140,6 +159,21 @@ def test_finding_points_at_the_pin(problem: Problem, code: str, message: str, hi
     assert (found.code, found.message, found.hint) == (code, message, hint)
     assert (found.path, found.pointer) == ("requirements.json", "/libs/1")
     assert (found.span.line, found.span.column, found.span.end_column) == (6, 5, 17)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("pickle", "take this line out: pickle comes with Python"),
+        ("cudatoolkit==11.3", "pip does not install it: the base image brings CUDA"),
+        ("python==3.9", "pip does not install it: python_version says which Python"),
+    ],
+)
+def test_what_pip_does_not_install_is_told_where_it_comes_from(line: str, hint: str) -> None:
+    project = a_project("ipykernel", line)
+    problem = UnknownLib(lib=project.libs[1], suggestion=None)
+    (found,) = pins.check(project, Unresolved(problems=(problem,)))
+    assert found.hint.startswith(hint)
 
 
 def test_conflict_is_told_at_each_of_its_lines() -> None:
