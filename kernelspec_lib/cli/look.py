@@ -10,6 +10,7 @@ from kernelspec_lib.cli import common
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.findings import RULES
 from kernelspec_lib.project import KernelProject, Resources
+from kernelspec_lib.rules import page
 from kernelspec_lib.wording import shown
 
 FIELDS: Mapping[str, Callable[[KernelProject], object]] = {
@@ -52,17 +53,20 @@ def _limits(resources: Resources) -> list[str]:
 
 
 @click.command("explain")
-@click.argument("code")
-def explain_command(code: str) -> int:
-    """Tell the why of a rule, with a bad and a good example."""
+@click.argument("code", required=False)
+@click.option("--markdown", is_flag=True, help="As in docs/rules.md.")
+def explain_command(code: str | None, markdown: bool) -> int:
+    """Tell the why of a rule, with a bad and a good example.
+
+    Without CODE: all rules, a line each.
+    """
+    if code is None:
+        rows = (f"{one.code}  {one.severity:<7}  {one.name}" for one in RULES.values())
+        click.echo(page.whole(RULES.values()) if markdown else "\n".join(rows), nl=not markdown)
+        return 0
     rule = RULES.get(code.upper())
     if rule is None:
-        raise UsageError(f"{shown(code)} is no rule; there are {', '.join(RULES)}")
-    ignorable = ""
-    if not rule.severity.fails:
-        ignorable = f'\nTo silence it, with your reason: "ignore": {{"{rule.code}": "why"}}'
-    click.echo(
-        f"{rule.code} {rule.name} ({rule.severity.value})\n\n{rule.why}\n\n"
-        f"Bad:   {rule.bad}\nGood:  {rule.good}{ignorable}"
-    )
+        raise UsageError(f"{shown(code)} is no rule; `kernelspec explain` lists them all")
+    told = page.as_markdown(rule) if markdown else page.as_text(rule)
+    click.echo(f"{rule.code} {rule.name} ({rule.severity})\n\n{told}\n\nMore: {rule.url}")
     return 0

@@ -33,6 +33,11 @@ class Rule:
     good: str
     """The same example, mended."""
 
+    @property
+    def url(self) -> str:
+        """Where the rule is told of, relative to the root of this repository."""
+        return f"docs/rules.md#{self.code.lower()}"
+
 
 def error(code: str, name: str, why: str, bad: str, good: str) -> Rule:
     """A rule whose breach fails the run."""
