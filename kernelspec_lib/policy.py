@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from kernelspec_lib import document
 from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
-from kernelspec_lib.rules import RULES, Severity
+from kernelspec_lib.rules import RULES
 from kernelspec_lib.wording import shown
 
 SYSTEM_POLICY = Path("/etc/kernelspec/policy.json")
@@ -110,7 +110,7 @@ class Policy:
     production_logins: frozenset[str] | None = None
     """Who may make production kernels; None: everybody."""
     enforced: frozenset[str] = frozenset()
-    """Codes of warnings that cannot be ignored."""
+    """Codes, and beginnings of codes, of rules that cannot be ignored."""
     root_user: bool = True
     """Whether a Dockerfile may end as root."""
     per_user: Budget = Budget()
@@ -125,6 +125,10 @@ class Policy:
     mounts: tuple[Mount, ...] = ()
     read_only_root: bool = False
     launcher: Literal["direct", "supervised", "sudo"] = "direct"
+
+    def enforces(self, code: str) -> bool:
+        """Whether nobody may ignore the rule *code*. The site's own rules are never ignored."""
+        return code.startswith(("KS2", *self.enforced))
 
     def groups_of(self, login: str | None) -> tuple[Group, ...]:
         """The groups that *login* is a member of; none for nobody known."""
@@ -205,13 +209,13 @@ def _meaningless(source: document.Document) -> Iterator[document.Fault]:
                     "a name with the versions meant, such as torch<2.6",
                 )
     for index, code in enumerate(value.get("enforced", ())):
-        if code not in RULES or RULES[code].severity is not Severity.WARNING:
+        if not any(rule.startswith(code) for rule in RULES):
             yield _fault(
                 source,
                 f"/enforced/{index}",
                 "KS112",
-                f"{code} is no warning",
-                "name a warning: errors cannot be ignored anyway",
+                f"{code} is no rule's code, nor the beginning of one",
+                "`kernelspec explain` lists them",
             )
 
 

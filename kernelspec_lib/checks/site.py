@@ -37,7 +37,7 @@ def check(project: KernelProject, policy: Policy, login: str | None = None) -> I
     yield from _production(project, policy, login)
     yield from _environment(project, policy)
     for code in project.ignore:
-        if code in policy.enforced:
+        if policy.enforces(code):
             message = f"this site enforces {code}: it cannot be ignored"
             hint = f"mend what {code} tells, and take it out of ignore"
             yield _finding(project, "KS207", ("ignore", code), message, hint, key=True)

@@ -145,7 +145,7 @@ def test_a_maximum_bounds_the_kernel_that_names_no_limit(tmp_path: Path) -> None
     [
         ({"libs": {"denied": ["torch<<2"]}}, ":4:7: KS106"),
         ({"libs": {"denied": [{"requirement": "torch=="}]}}, ":5:24: KS106"),
-        ({"enforced": ["KS101"]}, ":3:5: KS112"),
+        ({"enforced": ["KS9"]}, ":3:5: KS112"),
         ({"enforced": ["KS999"]}, ":3:5: KS112"),
         ({"base_images": []}, ":2:18: KS104"),
         ({"system_packages": "no"}, ":2:22: KS104"),
