@@ -130,6 +130,18 @@ class Document:
         return node
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainText:
+    """A file that is not JSON, whose lines end with LF or CR LF."""
+
+    text: str
+
+    def line(self, number: int) -> str:
+        """The text of line *number* (from 1), without its end; empty past the last line."""
+        lines = self.text.split("\n")
+        return lines[number - 1].removesuffix("\r") if 1 <= number <= len(lines) else ""
+
+
 def joined(parts: Sequence[str | int]) -> str:
     """The JSON Pointer of a path of keys and indexes (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

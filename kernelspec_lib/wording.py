@@ -1,4 +1,4 @@
-"""How a user's text is quoted in a sentence."""
+"""How a user's text is quoted in a sentence, and shown on a terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ def shown(text: str, limit: int = 60) -> str:
     """*text* in double quotes, clipped: nothing in it commands a terminal or tells a password."""
     masked = without_passwords(text)
     clipped = masked if len(masked) <= limit else masked[: limit - 1] + "…"
-    return '"' + "".join(_visible(character) for character in clipped) + '"'
+    return '"' + printable(clipped) + '"'
+
+
+def printable(text: str) -> str:
+    """*text* with an escape for what commands a terminal, or cannot be seen; line ends too."""
+    return text if text.isprintable() else "".join(map(visible, text))
+
+
+def visible(character: str) -> str:
+    """*character*, or its escape as in JSON where printing it would show nothing, or do more."""
+    return character if character.isprintable() else escaped(character)
+
+
+def escaped(character: str) -> str:
+    """*character* by its number."""
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 @lru_cache(maxsize=16)
 def without_passwords(text: str) -> str:
     """*text* with stars for what stands before the @ of a URL. Its length stays the same."""
     return _CREDENTIALS.sub(lambda found: "*" * len(found.group()), text)
-
-
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import dockerfile, schema, site
-from kernelspec_lib.document import Document
+from kernelspec_lib.document import Document, PlainText
 from kernelspec_lib.findings import Finding, in_order
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Place
@@ -22,6 +22,8 @@ class Examined:
     place: Place
     document: Document
     findings: tuple[Finding, ...]
+    texts: Mapping[str, PlainText]
+    """What was read beside it, by path."""
     project: KernelProject | None
     """None where requirements.json has errors."""
 
@@ -37,22 +39,32 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
     usable = not any(one.is_error for one in found)
     project = projects.from_document(place, document) if usable else None
     of_site = in_order(site.check(project, policy, login)) if project else []
-    beside = list(_beside(place, site.images(policy, login))) if place.whole else []
+    texts = _texts(place) if place.whole else {}
+    beside = list(_beside(place, texts, site.images(policy, login))) if place.whole else []
     kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
-    return Examined(place=place, document=document, findings=kept, project=project)
+    return Examined(place=place, document=document, findings=kept, project=project, texts=texts)
 
 
-def _beside(place: Place, base_images: Sequence[str] | None) -> Iterator[Finding]:
+def _texts(place: Place) -> dict[str, PlainText]:
+    """The files beside requirements.json that are judged with it, those that there are."""
     path = place.folder / projects.DOCKERFILE
-    text = None
-    if path.is_file():
-        text = projects.read_bytes(str(path), _MAX_DOCKERFILE).decode("utf-8", errors="replace")
-    yield from dockerfile.check(text, str(path), base_images)
+    if not path.is_file():
+        return {}
+    raw = projects.read_bytes(str(path), _MAX_DOCKERFILE)
+    return {str(path): PlainText(text=raw.decode("utf-8", errors="replace"))}
+
+
+def _beside(
+    place: Place, texts: Mapping[str, PlainText], base_images: Sequence[str] | None
+) -> Iterator[Finding]:
+    path = str(place.folder / projects.DOCKERFILE)
+    text = texts[path].text if path in texts else None
+    yield from dockerfile.check(text, path, base_images)
 
 
 def not_ignored(
     findings: Iterable[Finding], project: KernelProject | None, policy: Policy
 ) -> Iterator[Finding]:
     """*findings* without the warnings that *project* ignores, and that *policy* lets it ignore."""
-    ignored = set(project.ignore) - policy.enforced if project else set()
+    ignored = {code for code in project.ignore if not policy.enforces(code)} if project else set()
     return (one for one in findings if one.is_error or one.code not in ignored)

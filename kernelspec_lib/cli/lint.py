@@ -7,27 +7,22 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kernelspec_lib import project as projects
-from kernelspec_lib import reports
 from kernelspec_lib.checks import kernel
 from kernelspec_lib.checks.kernel import Examined
 from kernelspec_lib.cli import choosing, common
 from kernelspec_lib.cli.choosing import Choice, choice_options
-from kernelspec_lib.cli.reporting import (
-    Reporting,
-    deliver,
-    is_colored,
-    report_options,
-    terminal_width,
-)
+from kernelspec_lib.cli.reporting import Reporting, deliver, in_repository, report_options
 from kernelspec_lib.errors import KernelspecError, UsageError
-from kernelspec_lib.findings import Finding, in_order
+from kernelspec_lib.findings import RULES, Finding, in_order
 from kernelspec_lib.policy import Policy
-from kernelspec_lib.reports.judgement import Judgement, Look
+from kernelspec_lib.reports.judgement import Judgement, Source, Unchecked
+from kernelspec_lib.wording import printable
 
 if TYPE_CHECKING:
     from kernelspec_lib.cli.resolving import Resolved, Resolving
@@ -149,13 +144,63 @@ def _judge(
     findings = [finding for one in examined for finding in one.findings]
     if wanted:
         findings += _resolve(examined, wanted, reporting, troubles)
+    _kept(findings, reporting, policy)
+    findings = [one for one in findings if _told(one.code, reporting, policy)]
+    unchecked = tuple(Unchecked(path=path, reason=str(one)) for path, one in troubles.all)
+    named = {*(one.place.requirements for one in examined), *(one.path for one in unchecked)}
+    named |= {finding.path for finding in findings}
     judgement = Judgement(
         checked=tuple(one.place.requirements for one in examined),
-        findings=tuple(in_order(filter(reporting.wants, findings))),
-        sources={one.place.requirements: one.document for one in examined},
-        unfinished=bool(troubles.all),
+        findings=tuple(in_order(findings)),
+        sources=_sources(examined),
+        unchecked=unchecked,
+        rules=_rules(examined, reporting, policy, unchecked, resolved=wanted is not None),
+        in_repository=in_repository(named, os.environ, Path.cwd()),
     )
     return _tell(judgement, troubles, reporting, several=len(paths) > 1)
+
+
+def _sources(examined: Sequence[Examined]) -> dict[str, Source]:
+    """The text of every file that was read, by its path."""
+    found: dict[str, Source] = {}
+    for one in examined:
+        found[one.place.requirements] = one.document
+        found |= one.texts
+    return found
+
+
+def _told(code: str, reporting: Reporting, policy: Policy) -> bool:
+    return reporting.wants(code) or policy.enforces(code)
+
+
+def _kept(findings: Sequence[Finding], reporting: Reporting, policy: Policy) -> None:
+    """Says why a finding is told that the user did not want."""
+    stay = sorted({one.code for one in findings if not reporting.wants(one.code)})
+    if kept := [code for code in stay if policy.enforces(code)]:
+        click.echo(f"this site enforces {', '.join(kept)}: always told", err=True)
+
+
+def _rules(
+    examined: Sequence[Examined],
+    reporting: Reporting,
+    policy: Policy,
+    unchecked: Sequence[Unchecked],
+    *,
+    resolved: bool,
+) -> dict[str, frozenset[str]]:
+    """The codes that each file was held against."""
+    hindered = {one.path for one in unchecked}
+    found = {}
+    for one in examined:
+        path = one.place.requirements
+        families = {"KS0", "KS1"}
+        if one.project is not None:
+            families |= {"KS2"} | ({"KS3"} if resolved and path not in hindered else set())
+        if one.place.whole:
+            families.add("KS4")
+        codes = (code for code in RULES if code[:3] in families)
+        found[path] = frozenset(code for code in codes if _told(code, reporting, policy))
+    return found
 
 
 def _examine(path: str, policy: Policy, *, whole: bool) -> Examined:
@@ -165,24 +210,26 @@ def _examine(path: str, policy: Policy, *, whole: bool) -> Examined:
 
 
 def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, several: bool) -> int:
-    look = Look(
-        color=is_colored(reporting, os.environ, sys.stdout),
-        width=terminal_width(),
-        summary=not reporting.quiet,
-    )
     if reporting.verbose:
         for path in judgement.checked:
-            click.echo(f"checked {path}", err=True)
-    deliver(reports.report(reporting.output_format, judgement, look), reporting)
+            click.echo(f"checked {printable(path)}", err=True)
+    try:
+        deliver(judgement, reporting, sys.stdout)
+    finally:
+        _tell_troubles(troubles, reporting, several=several)
+    if judgement.errors:
+        return 1
+    return troubles.all[0][1].exit_code if troubles.all else 0
+
+
+def _tell_troubles(troubles: _Troubles, reporting: Reporting, *, several: bool) -> None:
     for told, paths in troubles.by_cause().items():
         click.echo(f"kernelspec: {told}", err=True)
         if several:
             named = paths if reporting.verbose else paths[:_NAMED]
             more = f" and {len(paths) - len(named)} more" if len(named) < len(paths) else ""
-            click.echo(f"  not checked for that reason: {', '.join(named)}{more}", err=True)
-    if judgement.errors:
-        return 1
-    return troubles.all[0][1].exit_code if troubles.all else 0
+            listed = ", ".join(map(printable, named))
+            click.echo(f"  not checked for that reason: {listed}{more}", err=True)
 
 
 def _resolve(

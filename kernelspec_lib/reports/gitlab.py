@@ -1,12 +1,15 @@
-"""The GitLab Code Quality report, which a merge request shows beside the changed lines."""
+"""The GitLab Code Quality report, which a merge request shows beside the changed lines.
+
+Source: GitLab's "Code Quality report format": description, check_name, fingerprint, severity, and
+a location whose path is relative to the root of the repository.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
 
 from kernelspec_lib.findings import Finding
+from kernelspec_lib.reports.identity import fingerprints
 from kernelspec_lib.reports.judgement import Judgement, Look
 
 _SEVERITY = {"error": "critical", "warning": "minor"}
@@ -14,23 +17,19 @@ _SEVERITY = {"error": "critical", "warning": "minor"}
 
 def report(judgement: Judgement, look: Look) -> str:
     """A JSON list of issues, each with a fingerprint that a moved line does not change."""
-    seen: Counter[str] = Counter()
-    issues = []
-    for finding in judgement.findings:
-        identity = "\0".join((finding.code, finding.path, finding.message))
-        seen[identity] += 1
-        issues.append(
-            {
-                "description": _description(finding),
-                "check_name": finding.code,
-                "fingerprint": hashlib.sha256(f"{identity}\0{seen[identity]}".encode()).hexdigest(),
-                "severity": _SEVERITY[finding.severity.value],
-                "location": {
-                    "path": finding.path,
-                    "lines": {"begin": finding.span.line, "end": finding.span.end_line},
-                },
-            }
-        )
+    issues = [
+        {
+            "description": _description(finding),
+            "check_name": finding.code,
+            "fingerprint": fingerprint,
+            "severity": _SEVERITY[finding.severity.value],
+            "location": {
+                "path": judgement.in_repository.get(finding.path, finding.path),
+                "lines": {"begin": finding.span.line, "end": finding.span.end_line},
+            },
+        }
+        for finding, fingerprint in zip(judgement.findings, fingerprints(judgement), strict=True)
+    ]
     return json.dumps(issues, indent=2)
 
 

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from jsonschema import Draft4Validator
+from xmlschema import XMLSchema10
 
 from kernelspec_lib import document, reports
 from kernelspec_lib.document import Span
-from kernelspec_lib.findings import Finding
-from kernelspec_lib.reports.judgement import Judgement, Look
+from kernelspec_lib.findings import RULES, Finding
+from kernelspec_lib.reports.judgement import Judgement, Look, Unchecked
 
 PATH = "kernels/a/requirements.json"
 TEXT = '{\n  "kernel_name": "My Kernel",\n  "libs": ["git+https://ada:secret@git.example/x"]\n}\n'
+
+
+SCHEMAS = Path(__file__).parent.parent / "schemas"
+
+
+@cache
+def junit_schema() -> XMLSchema10:
+    return XMLSchema10(SCHEMAS / "junit-10.xsd")
+
+
+@cache
+def sarif_schema() -> Draft4Validator:
+    text = (SCHEMAS / "sarif-schema-2.1.0.json").read_text(encoding="utf-8")
+    return Draft4Validator(json.loads(text), format_checker=Draft4Validator.FORMAT_CHECKER)
+
+
+UNFINISHED = Judgement(
+    checked=(PATH,),
+    findings=(),
+    unchecked=(Unchecked(path="kernels/b/requirements.json", reason="no index answers"),),
+    rules={PATH: frozenset(("KS001", "KS104"))},
+)
 
 
 def finding(code: str = "KS104", line: int = 2, column: int = 18, width: int = 11) -> Finding:
@@ -76,9 +103,11 @@ def test_text_of_a_clean_run_says_so() -> None:
 
 
 def test_text_of_an_unfinished_run_does_not_say_that_all_is_well() -> None:
-    unfinished = Judgement(checked=(PATH,), findings=(), unfinished=True)
-    told = reports.report("text", unfinished, Look())
-    assert told == "1 file checked as far as was possible: nothing found so far."
+    told = reports.report("text", UNFINISHED, Look())
+    assert told.splitlines() == [
+        "1 file checked as far as was possible: nothing found so far.",
+        "1 file could not be checked, or not wholly: kernels/b/requirements.json",
+    ]
 
 
 def test_text_is_coloured_only_when_asked() -> None:
@@ -132,22 +161,112 @@ def test_gitlab_tells_two_equal_findings_apart() -> None:
     assert len({row["fingerprint"] for row in rows}) == 2
 
 
+def valid_sarif(text: str) -> Any:
+    """The one run in *text*, which the standard's own schema accepts."""
+    value = json.loads(text)
+    assert list(sarif_schema().iter_errors(value)) == []
+    (run,) = value["runs"]
+    return run
+
+
 def test_sarif_names_the_rule_and_the_region() -> None:
-    (run,) = json.loads(made("sarif", finding()))["runs"]
-    (result,) = run["results"]
-    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "KS104"
-    region = result["locations"][0]["physicalLocation"]["region"]
-    assert region == {"startLine": 2, "startColumn": 18, "endLine": 2, "endColumn": 29}
+    run = valid_sarif(made("sarif", finding(), finding("KS305", line=3)))
+    result, _ = run["results"]
+    rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
+    assert rule["id"] == result["ruleId"] == "KS104"
+    assert rule["help"]["markdown"].count("```json") == 2
+    place = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 2, "startColumn": 18, "endLine": 2, "endColumn": 29}
+    assert place["artifactLocation"] == {"uri": PATH}
+    assert run["columnKind"] == "unicodeCodePoints"
+    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
 
 
-def test_junit_counts_errors_as_failures_and_keeps_warnings() -> None:
-    suite = ElementTree.fromstring(made("junit", finding(), finding("KS305")))  # noqa: S314
-    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
-    case = suite.find("testcase")
-    assert case is not None
-    assert case.get("name") == PATH
-    assert [failure.get("type") for failure in case.findall("failure")] == ["KS104"]
-    assert "KS305" in (case.findtext("system-out") or "")
+def test_sarif_of_an_unfinished_run_says_what_is_not_known() -> None:
+    (invocation,) = valid_sarif(reports.report("sarif", UNFINISHED, Look()))["invocations"]
+    (told,) = invocation["toolExecutionNotifications"]
+    assert invocation["executionSuccessful"] is False
+    assert told["message"] == {"text": "no index answers"}
+    place = told["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place == {"uri": "kernels/b/requirements.json"}
+
+
+@pytest.mark.parametrize("code", list(RULES))
+def test_sarif_of_every_rule_is_valid(code: str) -> None:
+    valid_sarif(made("sarif", finding(code)))
+
+
+def test_sarif_and_gitlab_tell_paths_from_the_root_of_the_repository() -> None:
+    far = Finding.of("KS401", "none", path="../b/Dock file\udcff")
+    out = Finding.of("KS401", "none", path="/srv/x/Dockerfile")
+    both = Judgement(
+        checked=(far.path, out.path),
+        findings=(far, out),
+        in_repository={far.path: "b/Dock file\udcff"},
+    )
+    run = valid_sarif(reports.report("sarif", both, Look()))
+    assert [one["location"] for one in run["artifacts"]] == [
+        {"uri": "b/Dock%20file%FF", "uriBaseId": "SRCROOT"},
+        {"uri": "file:///srv/x/Dockerfile"},
+    ]
+    rows = json.loads(reports.report("gitlab", both, Look()))
+    assert [row["location"]["path"] for row in rows] == ["b/Dock file\udcff", "/srv/x/Dockerfile"]
+
+
+def test_sarif_has_the_fingerprints_of_gitlab() -> None:
+    run = valid_sarif(made("sarif", finding()))
+    (row,) = json.loads(made("gitlab", finding()))
+    assert run["results"][0]["partialFingerprints"] == {"kernelspec/v1": row["fingerprint"]}
+
+
+def valid_junit(text: str) -> ElementTree.Element:
+    junit_schema().validate(text)
+    return ElementTree.fromstring(text)  # noqa: S314
+
+
+def cases(text: str) -> dict[str, list[str]]:
+    """What stands in each case, by the case's name."""
+    return {
+        str(case.get("name")): [element.tag for element in case]
+        for case in valid_junit(text).iter("testcase")
+    }
+
+
+def test_junit_has_a_case_for_each_rule_and_one_failure_for_a_broken_one() -> None:
+    held = Judgement(
+        checked=(PATH,),
+        findings=(finding(line=2), finding(line=3), finding("KS305")),
+        rules={PATH: frozenset(("KS001", "KS104", "KS305"))},
+    )
+    told = reports.report("junit", held, Look())
+    assert cases(told) == {
+        "KS001 not-utf-8": [],
+        "KS104 wrong-shape": ["failure"],
+        "KS305 source-only": ["system-out"],
+    }
+    (suite,) = valid_junit(told)
+    counts = [suite.get(name) for name in ("name", "tests", "failures", "errors")]
+    assert counts == [PATH, "3", "1", "0"]
+    (failure,) = suite.iter("failure")
+    assert failure.get("type") == "KS104"
+    assert (failure.text or "").count("KS104 it is wrong (mend it)") == 2
+
+
+def test_junit_of_a_clean_run_shows_what_passed() -> None:
+    clean = Judgement(checked=(PATH,), findings=(), rules={PATH: frozenset(("KS001", "KS104"))})
+    told = reports.report("junit", clean, Look())
+    assert cases(told) == {"KS001 not-utf-8": [], "KS104 wrong-shape": []}
+
+
+def test_junit_tells_what_could_not_be_checked_as_an_error() -> None:
+    told = reports.report("junit", UNFINISHED, Look())
+    assert cases(told)["checked"] == ["error"]
+    assert valid_junit(told).get("errors") == "1"
+
+
+def test_junit_holds_nothing_that_xml_forbids() -> None:
+    odd = Finding.of("KS006", "a \0 \x1b \ud800 \uffff", "\x0b", path="a\x01\udcff")
+    valid_junit(reports.report("junit", Judgement(checked=(odd.path,), findings=(odd,)), Look()))
 
 
 @pytest.mark.parametrize("name", list(reports.REPORTERS))
