@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -56,12 +57,26 @@ def _who_is(login: str) -> str:
     )
 
 
+def _size(context: click.Context, option: click.Parameter, text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,15}[bkmg]", text):
+        raise click.BadParameter('write a whole number and a unit (b, k, m or g), such as "20g"')
+    return text
+
+
 @click.command("build")
 @running.path_argument
 @running.login_option
 @running.index_option
 @click.option("--network", metavar="NET", help='The build\'s network; "host" for a local index.')
 @click.option("--push", is_flag=True, help="Push the image to its registry, too.")
+@click.option(
+    "--keep-cache",
+    metavar="SIZE",
+    default="20g",
+    show_default=True,
+    callback=_size,
+    help="The most that the engine keeps of builds; what was used least goes first.",
+)
 @common.policy_option
 def build_command(
     path: str,
@@ -69,6 +84,7 @@ def build_command(
     index_url: str | None,
     network: str | None,
     push: bool,
+    keep_cache: str,
     policy_path: str | None,
 ) -> None:
     """Build the Docker image from requirements.lock.
@@ -91,4 +107,5 @@ def build_command(
         image.build(docker, plan, progress.step)
         if push:
             image.push(docker, reference, progress.step)
+        image.bound_cache(docker, keep_cache)
     click.echo(reference)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
-from kernelspec_lib.delivery import command, trouble
-from kernelspec_lib.delivery.engine import Engine, labels
+from kernelspec_lib.delivery import command, installer, secrets, trouble
+from kernelspec_lib.delivery.engine import Engine, failed, labels
 from kernelspec_lib.errors import CommandFailed, FileUnusable, UsageError
 from kernelspec_lib.kernels.container import KERNEL_LABEL, OWNER_LABEL
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.project import LOCK, KernelProject
+from kernelspec_lib.project import DOCKERFILE, LOCK, KernelProject
 
 LOCK_LABEL = "kernelspec.lock"
-PIP_CONF = "pip_conf"
-CA_BUNDLE = "ca_bundle"
+SCHEMA_LABEL = "kernelspec.schema"
+SCHEMA_VERSION = "1"
+"""Of requirements.json: another one when its keys change their meaning."""
 
 _TIMEOUT = 3 * 3600.0
 """Seconds; a large library compiled from its source takes its time."""
+_PRUNE_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,10 @@ class Plan:
     """Files that single steps of the build can read, and no layer keeps."""
     network: str | None
     """The network of the build's steps; None: the engine's default."""
+    takes_installer: bool
+    """Whether the Dockerfile takes the installer that is lent to it."""
+    hidden: Callable[[str], str]
+    """Takes what is secret of the index out of a line that the build says."""
 
 
 def plan(
@@ -56,18 +60,21 @@ def plan(
     files come from; may be empty. Raises FileUnusable.
     """
     folder = project.place.folder.resolve()
-    ca_bundle = {CA_BUNDLE: _read(index.ca_bundle)} if index.ca_bundle else {}
     return Plan(
         image=image,
         folder=folder,
         arguments={
             "BASE_IMAGE": project.base_image,
             "SYSTEM_PACKAGES": " ".join(project.system_packages),
+            # Caches of other users are out of reach: one could lay code into theirs.
+            "BUILDKIT_CACHE_MOUNT_NS": login,
         },
         proxies=_proxies(index),
         labels=_labels(project, login, lock_digest(folder), origin),
-        secrets={PIP_CONF: pip_conf(index).encode(), **ca_bundle},
+        secrets=secrets.of(index),
         network=network,
+        takes_installer=installer.INSTALLER_IMAGE.encode() in _read(str(folder / DOCKERFILE)),
+        hidden=index.hidden,
     )
 
 
@@ -84,27 +91,16 @@ def _proxies(index: IndexConfig) -> dict[str, str]:
     return {name: value for low, value in named.items() for name in (low, low.upper())}
 
 
-def pip_conf(index: IndexConfig) -> str:
-    """What tells pip of *index*: a file that may hold a password."""
-    login = f"{quote(index.username, safe='')}:{quote(index.password, safe='')}@"
-    scheme, _, rest = index.url.partition("://")
-    lines = [
-        "[global]",
-        f"index-url = {scheme}://{login if index.username or index.password else ''}{rest}",
-    ]
-    if index.trusted or scheme == "http":
-        # The site chose an index without TLS: pip wants that to be said twice.
-        lines.append(f"trusted-host = {urlsplit(index.url).netloc}")
-    return "\n".join(lines) + "\n"
+def argv(plan: Plan, secrets: Mapping[str, Path], arguments: Mapping[str, str]) -> tuple[str, ...]:
+    """The words behind `docker` that build *plan*.
 
-
-def argv(plan: Plan, secrets: Mapping[str, Path]) -> tuple[str, ...]:
-    """The words behind `docker` that build *plan*; *secrets*: the files that hold its secrets."""
+    secrets: the files that hold its secrets. arguments: build arguments besides its own.
+    """
     return (
         "build",
         "--progress=plain",
         f"--tag={plan.image}",
-        *(f"--build-arg={name}={value}" for name, value in plan.arguments.items()),
+        *(f"--build-arg={name}={value}" for name, value in {**plan.arguments, **arguments}.items()),
         *(f"--build-arg={name}" for name in plan.proxies),
         *(f"--label={name}={value}" for name, value in plan.labels.items()),
         *(f"--secret={_secret(name, path)}" for name, path in secrets.items()),
@@ -125,11 +121,26 @@ def build(engine: Engine, plan: Plan, told: Callable[[str], None]) -> None:
             f"the image {plan.image} belongs to {there[OWNER_LABEL]}, and {owner} cannot replace it"
         )
     environment = {**engine.environment, **plan.proxies}
-    with tempfile.TemporaryDirectory(prefix="kernelspec-") as name:
-        secrets = _written(plan.secrets, Path(name))
-        done = command.follow((engine.client, *argv(plan, secrets)), environment, _TIMEOUT, told)
+    arguments = (
+        {installer.INSTALLER_IMAGE: installer.provide(engine)} if plan.takes_installer else {}
+    )
+    with secrets.written(plan.secrets) as files:
+        words = (engine.client, *argv(plan, files, arguments))
+        done = command.follow(words, environment, _TIMEOUT, lambda line: told(plan.hidden(line)))
     if done.returncode != 0:
-        raise trouble.build_failed(done.returncode, done.lines)
+        raise trouble.build_failed(done.returncode, [plan.hidden(line) for line in done.lines])
+
+
+def bound_cache(engine: Engine, size: str) -> None:
+    """Remove what builds left on *engine*, least used first, until *size* ("20g") is left of it.
+
+    Raises CommandFailed.
+    """
+    answer = engine.ask(
+        "builder", "prune", "--force", f"--keep-storage={size}", timeout=_PRUNE_TIMEOUT
+    )
+    if answer.returncode != 0:
+        raise failed(engine, "builder prune", answer)
 
 
 def push(engine: Engine, image: str, told: Callable[[str], None]) -> None:
@@ -160,6 +171,7 @@ def _labels(
         OWNER_LABEL: login,
         KERNEL_LABEL: project.kernel_name,
         LOCK_LABEL: digest,
+        SCHEMA_LABEL: SCHEMA_VERSION,
         **{f"org.opencontainers.image.{name}": text for name, text in standard.items() if text},
     }
 
@@ -169,17 +181,6 @@ def _read(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise FileUnusable(path, "read", error.strerror or str(error)) from error
-
-
-def _written(secrets: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
-    """The files that hold *secrets*, in *folder*, which only this user can enter."""
-    written = {}
-    for name, content in secrets.items():
-        path = folder / name
-        path.touch(mode=0o600)
-        path.write_bytes(content)
-        written[name] = path
-    return written
 
 
 def _secret(name: str, path: Path) -> str:

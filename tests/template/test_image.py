@@ -14,6 +14,7 @@ import pytest
 
 from kernelspec_lib import template
 from kernelspec_lib.delivery import engine as engines
+from kernelspec_lib.delivery import installer as installers
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.errors import KernelspecError
 from tests.catalogue import CATALOGUE
@@ -51,6 +52,10 @@ class Kitchen:
     folder: Path
     secrets: Path
     base: str
+    installer: str | None
+    """None: the build is lent none, and pip installs."""
+    namespace: str
+    """Of the build's caches: those of another run must not answer for this one."""
 
     def docker(self, *words: str, code: int | None = 0) -> str:
         told = subprocess.run(
@@ -67,6 +72,9 @@ class Kitchen:
         return self.docker(
             *("build", "--progress=plain", "--network=host", f"--label={LABEL}", f"--tag={tag}"),
             *(f"--build-arg=BASE_IMAGE={self.base}", f"--iidfile={self.secrets / tag}"),
+            f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={self.namespace}",
+            *([f"--build-arg=INSTALLER_IMAGE={self.installer}"] if self.installer else []),
+            f"--secret=id=uv_toml,src={self.secrets / 'uv.toml'}",
             f"--secret=id=pip_conf,src={self.secrets / 'pip.conf'}",
             f"--secret=id=ca_bundle,src={self.secrets / 'ca.pem'}",
             *(*words, str(self.folder)),
@@ -98,7 +106,7 @@ def engine() -> Engine:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module", params=["plain", "odd"])
+@pytest.fixture(scope="module", params=["plain", "odd", "odd-pip"])
 def kitchen(
     request: pytest.FixtureRequest,
     engine: Engine,
@@ -110,10 +118,18 @@ def kitchen(
     secrets = tmp_path_factory.mktemp("secrets")
     index = package_index.url.replace("://", f"://alice:{PASSWORD}@")
     (secrets / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
+    (secrets / "uv.toml").write_text(f'[[index]]\nurl = "{index}"\ndefault = true\n')
     bundle = Path(certifi.where()).read_text(encoding="utf-8")
     (secrets / "ca.pem").write_text(f"# {CA_MARK}\n{bundle}", encoding="utf-8")
     base = BASE if request.param == "plain" else f"kernelspec-test-base-{uuid.uuid4().hex}"
-    found = Kitchen(engine=engine, folder=folder, secrets=secrets, base=base)
+    found = Kitchen(
+        engine=engine,
+        folder=folder,
+        secrets=secrets,
+        base=base,
+        installer=None if request.param == "odd-pip" else installers.provide(engine),
+        namespace=uuid.uuid4().hex,
+    )
     if base != BASE:
         (secrets / "Dockerfile").write_text(ODD_BASE)
         found.docker("build", f"--label={LABEL}", f"--tag={base}", str(secrets))
@@ -178,7 +194,7 @@ def _stubs() -> str:
     """Code that lists what is left of the mounts, empty files included."""
     return (
         "import os, pathlib\n"
-        "places = ('/run/secrets', '/tmp', '/var/cache/pip')\n"
+        "places = ('/run/secrets', '/tmp', '/var/cache/kernel', '/opt/installer')\n"
         "print([str(one) for place in places for one in pathlib.Path(place).rglob('*')])\n"
     )
 
@@ -198,7 +214,34 @@ def test_another_hash_fails_the_build(kitchen: Kitchen) -> None:
         told = kitchen.build(f"kernelspec-test-{uuid.uuid4().hex}", code=1)
     finally:
         path.write_text(good)
-    assert "DO NOT MATCH THE HASHES" in told
+    said = "Hash mismatch" if kitchen.installer else "DO NOT MATCH THE HASHES"
+    assert said in told
+
+
+def test_what_the_lock_no_longer_names_is_gone(kitchen: Kitchen, image: str) -> None:
+    path = kitchen.folder / "requirements.lock"
+    good = path.read_text()
+    path.write_text(lock(ipykernel=LOCKED["ipykernel"], traitlets="5.16.1"))
+    tag = f"kernelspec-test-{uuid.uuid4().hex}"
+    try:
+        kitchen.build(tag)
+        listed = kitchen.run(tag, "python", "-c", LISTING).split()
+        assert "traitlets==5.16.1" in listed
+        assert "alpha==1.1" not in listed
+        found = "import importlib.util; print(importlib.util.find_spec('alpha'))"
+        assert kitchen.run(tag, "python", "-c", found) == "None"
+    finally:
+        path.write_text(good)
+        kitchen.docker("image", "rm", "--force", tag)
+
+
+def test_its_libraries_have_bytecode_that_knows_its_place(kitchen: Kitchen, image: str) -> None:
+    code = (
+        "import alpha, ipykernel, os\n"
+        "print(os.path.exists(ipykernel.__cached__), alpha.__spec__.loader.get_code('alpha')"
+        ".co_filename == alpha.__file__)\n"
+    )
+    assert kitchen.run(image, "python", "-c", code) == "True True"
 
 
 @pytest.mark.network

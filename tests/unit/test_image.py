@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from kernelspec_lib import document
 from kernelspec_lib import project as projects
-from kernelspec_lib.delivery import image, trouble
+from kernelspec_lib.delivery import image, secrets, trouble
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.packages.settings import IndexConfig
@@ -25,6 +26,7 @@ LOCK = b"# a lock\n"
 def a_plan(folder: Path, index: IndexConfig = INDEX, **keys: Any) -> image.Plan:
     value = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel"], **keys}
     (folder / "requirements.lock").write_bytes(LOCK)
+    (folder / "Dockerfile").write_text("ARG INSTALLER_IMAGE=scratch\n")
     place = projects.Place(requirements="requirements.json", folder=folder, whole=True)
     project = projects.from_document(place, document.read(json.dumps(value).encode()))
     return image.plan(project, "ada_churn:latest", "ada", index, {"CI_COMMIT_SHA": "c0ffee"})
@@ -35,7 +37,9 @@ def test_the_plan_says_what_the_dockerfile_asks(tmp_path: Path) -> None:
     assert plan.arguments == {
         "BASE_IMAGE": "python:3.11-slim",
         "SYSTEM_PACKAGES": "libgomp1 libgl1",
+        "BUILDKIT_CACHE_MOUNT_NS": "ada",
     }
+    assert plan.takes_installer
     assert plan.folder == tmp_path
     assert plan.proxies == {}
     assert plan.network is None
@@ -46,6 +50,7 @@ def test_the_labels_say_whose_and_from_which_lock(tmp_path: Path) -> None:
         "kernelspec.owner": "ada",
         "kernelspec.kernel": "churn",
         "kernelspec.lock": f"sha256:{hashlib.sha256(LOCK).hexdigest()}",
+        "kernelspec.schema": "1",
         "org.opencontainers.image.title": "churn",
         "org.opencontainers.image.description": "Churn",
         "org.opencontainers.image.version": "latest",
@@ -61,12 +66,15 @@ def test_the_words_of_docker(tmp_path: Path) -> None:
         network="host",
         proxies={"http_proxy": "http://u:p@x"},
     )
-    assert image.argv(plan, {"pip_conf": Path("/tmp/a,b/pip_conf")}) == (
+    files = {"pip_conf": Path("/tmp/a,b/pip_conf")}
+    assert image.argv(plan, files, {"INSTALLER_IMAGE": "localhost/x:1"}) == (
         "build",
         "--progress=plain",
         "--tag=ada_churn:latest",
         "--build-arg=BASE_IMAGE=python:3.11-slim",
         "--build-arg=SYSTEM_PACKAGES=",
+        "--build-arg=BUILDKIT_CACHE_MOUNT_NS=ada",
+        "--build-arg=INSTALLER_IMAGE=localhost/x:1",
         "--build-arg=http_proxy",
         "--label=a=b c",
         '--secret=id=pip_conf,"src=/tmp/a,b/pip_conf"',
@@ -78,20 +86,22 @@ def test_the_words_of_docker(tmp_path: Path) -> None:
 def test_the_index_and_its_password_are_a_secret(tmp_path: Path) -> None:
     index = dataclasses.replace(INDEX, username="ada", password="p@ss/word")
     plan = a_plan(tmp_path, index)
-    assert plan.secrets == {
-        "pip_conf": b"[global]\nindex-url = https://ada:p%40ss%2Fword@index.example/simple\n"
+    url = "https://ada:p%40ss%2Fword@index.example/simple"
+    assert plan.secrets["pip_conf"].decode() == f"[global]\nindex-url = {url}\n"
+    assert tomllib.loads(plan.secrets["uv_toml"].decode()) == {
+        "index": [{"name": "site", "url": url, "default": True}]
     }
-    assert "p@ss" not in repr(image.argv(plan, {"pip_conf": tmp_path}))
+    assert "p@ss" not in repr(image.argv(plan, {"pip_conf": tmp_path}, {}))
 
 
 def test_an_index_without_tls_is_trusted_by_its_port() -> None:
     index = dataclasses.replace(INDEX, url="http://127.0.0.1:8081/simple")
-    assert image.pip_conf(index).endswith("trusted-host = 127.0.0.1:8081\n")
+    assert secrets.pip_conf(index).endswith("trusted-host = 127.0.0.1:8081\n")
 
 
 def test_an_index_that_pip_was_told_to_trust_is_trusted() -> None:
     index = dataclasses.replace(INDEX, trusted=True)
-    assert image.pip_conf(index).endswith("trusted-host = index.example\n")
+    assert secrets.pip_conf(index).endswith("trusted-host = index.example\n")
 
 
 def test_the_sites_certificates_are_a_secret(tmp_path: Path) -> None:
@@ -218,3 +228,19 @@ def test_the_failed_steps_command_is_not_told_where_its_own_words_are() -> None:
         "executor failed running [/bin/sh -c set -eu; apt-get install]: exit code: 100",
     ]
     assert trouble.build_failed(1, lines).output == ("E: Unable to locate package libnosuch",)
+
+
+def test_a_token_of_the_index_is_in_no_line_of_a_build(tmp_path: Path) -> None:
+    token = "tok-0123456789abcdef0123456789"
+    index = dataclasses.replace(INDEX, url=f"https://index.example/{token}/simple")
+    heard: list[str] = []
+    script = f"case $1 in image) echo null; exit 0;; esac; echo 'E: {index.url} failed'; exit 1"
+    with pytest.raises(trouble.BuildFailed) as caught:
+        image.build(an_engine(tmp_path, script), a_plan(tmp_path, index), heard.append)
+    assert heard == ["E: https://index.example/…/simple failed"]
+    assert token not in str(caught.value)
+
+
+def test_what_builds_leave_is_bounded(tmp_path: Path) -> None:
+    image.bound_cache(an_engine(tmp_path, "exit 0"), "20g")
+    assert (tmp_path / "words").read_text() == "builder prune --force --keep-storage=20g\n"

@@ -1,0 +1,75 @@
+"""What a build may know, and no layer may keep: files that single steps of it can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote, urlsplit
+
+from kernelspec_lib.errors import FileUnusable
+from kernelspec_lib.packages.settings import IndexConfig
+
+PIP_CONF = "pip_conf"
+UV_TOML = "uv_toml"
+CA_BUNDLE = "ca_bundle"
+
+
+def of(index: IndexConfig) -> dict[str, bytes]:
+    """All that tells a build of *index*, by the names that the Dockerfile knows.
+
+    Raises FileUnusable where its certificates cannot be read.
+    """
+    told = {PIP_CONF: pip_conf(index).encode(), UV_TOML: uv_toml(index).encode()}
+    if index.ca_bundle:
+        told[CA_BUNDLE] = _read(index.ca_bundle)
+    return told
+
+
+def pip_conf(index: IndexConfig) -> str:
+    """What tells pip of *index*: a file that may hold a password."""
+    lines = ["[global]", f"index-url = {_with_login(index)}"]
+    if _is_trusted(index):
+        # The site chose an index without TLS: pip wants that to be said twice.
+        lines.append(f"trusted-host = {urlsplit(index.url).netloc}")
+    return "\n".join(lines) + "\n"
+
+
+def uv_toml(index: IndexConfig) -> str:
+    """What tells uv of *index*: a file that may hold a password."""
+    # In a URL there is no quote and no backslash that the file could end at.
+    url = quote(_with_login(index), safe=":/?#[]@!$&'()*+,;=%~")
+    lines = ["[[index]]", 'name = "site"', f'url = "{url}"', "default = true"]
+    if _is_trusted(index):
+        lines.insert(0, f'allow-insecure-host = ["{urlsplit(index.url).netloc}"]')
+    return "\n".join(lines) + "\n"
+
+
+def _with_login(index: IndexConfig) -> str:
+    username, password = index.login or ("", "")
+    login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if index.login else ""
+    scheme, _, rest = index.url.partition("://")
+    return f"{scheme}://{login}{rest}"
+
+
+def _is_trusted(index: IndexConfig) -> bool:
+    return index.trusted or index.url.startswith("http://")
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileUnusable(path, "read", error.strerror or str(error)) from error
+
+
+@contextmanager
+def written(secrets: Mapping[str, bytes]) -> Iterator[Mapping[str, Path]]:
+    """The files that hold *secrets*, in a folder that only this user can enter, gone afterwards."""
+    with TemporaryDirectory(prefix="kernelspec-") as folder:
+        paths = {name: Path(folder, name) for name in secrets}
+        for name, path in paths.items():
+            path.touch(mode=0o600)
+            path.write_bytes(secrets[name])
+        yield paths
