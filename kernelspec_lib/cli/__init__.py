@@ -6,6 +6,7 @@ Each command's module is loaded when the command is called: `validate` must not 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,9 @@ def kernelspec() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit with the code that DESIGN's table gives."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An arrow that the terminal's encoding does not have is no reason to fail.
+        sys.stdout.reconfigure(errors="replace")
     code = run(arguments)
     if code == EXIT_INTERRUPTED:
         # Python would wait for threads, and these for an index that need not answer.

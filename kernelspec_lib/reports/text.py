@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,9 @@ _TURNED = ("R", "AL", "AN")
 """Classes of characters that are written from right to left."""
 _CONTEXT = 8
 """Cells that are shown in front of the place, where a line must be cut."""
+_SECRETS = frozenset(("KS405",))
+"""Rules that point at what nobody else should read."""
+_NAME = re.compile(r"\w*=?")
 _NAMED = 10
 """So many files that could not be checked are named, and the rest are counted."""
 
@@ -70,8 +74,10 @@ def _wrapped(text: str, look: Look, first: int, rest: int) -> list[str]:
 
 def _pointed(line: str, finding: Finding, color: str, look: Look) -> Iterator[str]:
     """*line* and a row of carets below it, both cut to the width of the terminal."""
-    line = without_passwords(line)
     span = finding.span
+    line = without_passwords(line)
+    if finding.code in _SECRETS:
+        line = _masked(line, span.column - 1)
     start = min(span.column - 1, len(line))
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     room = max((look.width or _USUAL_WIDTH) - len(_INDENT) - 4, 20)
@@ -84,6 +90,13 @@ def _pointed(line: str, finding: Finding, color: str, look: Look) -> Iterator[st
     yield f"{_INDENT}{bar} {left}{''.join(cells)}{right}"
     caret = _painted("^" * max(marked, 1), color, look)
     yield f"{_INDENT}{bar} {' ' * (len(left) + before)}{caret}"
+
+
+def _masked(line: str, start: int) -> str:
+    """*line* with stars for all that follows the name at *start*: a log is read by many."""
+    found = _NAME.match(line, start)
+    end = found.end() if found else start
+    return line[:end] + re.sub(r"\S", "*", line[end:])
 
 
 def _window(line: str, start: int, room: int) -> tuple[Sequence[str], int]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from xmlschema import XMLSchema10
 
 from kernelspec_lib import document, reports
-from kernelspec_lib.document import Span
+from kernelspec_lib.document import PlainText, Span
 from kernelspec_lib.findings import RULES, Finding
 from kernelspec_lib.reports.judgement import Judgement, Look, Unchecked
 
@@ -145,6 +148,149 @@ def test_text_lines_up_below_wide_characters() -> None:
     ).splitlines()
     # Two characters of two cells stand before the key: the caret is two further than the column.
     assert told[3].index("^") - len("    │ ") == span.column - 1 + 2
+
+
+def pointed(text: str, span: Span, code: str = "KS104", **look: int) -> tuple[str, str]:
+    """The line that the text report shows for a finding at *span* of *text*, and its carets."""
+    one = Finding.of(code, "it is wrong", path="x", span=span)
+    source = PlainText(text=text)
+    held = Judgement(checked=("x",), findings=(one,), sources={"x": source})
+    shown, carets = reports.report("text", held, Look(**look)).split("\n")[2:4]
+    return shown.removeprefix("    │ "), carets.removeprefix("    │ ")
+
+
+def at(column: int, end_column: int) -> Span:
+    return Span(line=1, column=column, end_line=1, end_column=end_column)
+
+
+@pytest.mark.parametrize(
+    ("before", "marked", "shown"),
+    [
+        ("\t\t", "x", "  x"),
+        ("日本 ", "x", "日本 x"),
+        ("e\u0301\u0308 ", "x", "e\u0301\u0308 x"),
+        ("\x1b[31m", "x", "\\u001b[31mx"),
+        ("\u202e ", "x", "\\u202e x"),
+        ("\u05d0 ", "\u05d1", "\\u05d0 \\u05d1"),
+        ("❤\ufe0f ", "x", "❤\\ufe0f x"),
+        ("\U0001e900", "x", "\\U0001e900x"),
+        ("\udcff", "x", "\\udcffx"),
+        ("a\rb", "x", "a\\u000dbx"),
+    ],
+)
+def test_text_keeps_the_caret_below_the_place(before: str, marked: str, shown: str) -> None:
+    line, carets = pointed(before + marked + " y", at(len(before) + 1, len(before) + 2))
+    assert line == shown + " y"
+    wide = sum(2 if one in "日本" else unicodedata.category(one) != "Mn" for one in shown)
+    end = len(carets)
+    assert end == wide
+    assert carets.strip() == "^" * (6 if shown.endswith("\\u05d1") else 1)
+
+
+@given(st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=300), st.data())
+def test_text_fits_the_terminal_and_commands_it_nothing(line: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(1, len(line)))
+    end = data.draw(st.integers(start, len(line) + 1))
+    width = data.draw(st.integers(30, 200))
+    assume(line.strip())
+    told = reports.report(
+        "text",
+        Judgement(
+            checked=("x",),
+            findings=(Finding.of("KS104", line, line, path="x\x1b[2J", span=at(start, end)),),
+            sources={"x\x1b[2J": PlainText(text=line)},
+        ),
+        Look(width=width),
+    )
+    for one in told.split("\n"):
+        assert one.isprintable()
+        if one.startswith("    │"):
+            wide = sum(unicodedata.east_asian_width(character) in "WF" for character in one)
+            assert len(one) - sum(map(combines, one)) + wide <= width
+
+
+def combines(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Me")
+
+
+def test_text_repeats_no_secret_that_it_points_at() -> None:
+    line = "ENV A=1 DB_PASSWORD=open-sesame B=2"
+    shown, carets = pointed(line, at(9, 32), "KS405")
+    assert shown == "ENV A=1 DB_PASSWORD=*********** ***"
+    assert carets == " " * 8 + "^" * 23
+
+
+def test_text_marks_where_a_long_line_was_cut() -> None:
+    line, carets = pointed("a" * 300 + "X" + "b" * 300, at(301, 302), width=80)
+    assert (line[0], line[-1]) == ("…", "…")
+    assert line[carets.index("^")] == "X"
+
+
+def test_text_wraps_its_sentences_to_the_terminal_and_only_there() -> None:
+    long = Finding.of("KS104", "word " * 40, "hint " * 40, path=PATH)
+    held = Judgement(checked=(PATH,), findings=(long,))
+    for width in (40, 60, 80, 140):
+        told = reports.report("text", held, Look(width=width)).splitlines()
+        assert max(map(len, told)) <= width
+        assert sum("word" in one for one in told) > 1
+    assert max(map(len, reports.report("text", held, Look()).splitlines())) > 200
+
+
+def print_of(text: str, pointer: str, code: str = "KS301", message: str = "no release") -> str:
+    """The fingerprint of a finding on the value at *pointer* of the requirements.json *text*."""
+    source = document.read(text.encode())
+    one = Finding.of(code, message, path=PATH, pointer=pointer, span=source.span_of(pointer))
+    held = Judgement(checked=(PATH,), findings=(one,), sources={PATH: source})
+    (row,) = json.loads(reports.report("gitlab", held, Look()))
+    return str(row["fingerprint"])
+
+
+def test_a_fingerprint_takes_what_the_finding_stands_on() -> None:
+    first = print_of('{"libs": ["numpy==9.9", "x"]}', "/libs/0")
+    moved = '{\n\n  "stage": "development",\n  "libs": ["ipykernel", "y",\n "numpy==9.9"]}'
+    assert print_of(moved, "/libs/2") == first
+    newer = "no release; the newest for Python 3.11 is 2.4"
+    assert print_of(moved, "/libs/2", message=newer) == first
+    assert print_of('{"libs": ["numpy==9.8"]}', "/libs/0") != first
+    assert print_of(moved, "/libs/2", code="KS302") != first
+
+
+def test_fingerprints_of_one_report_are_unique() -> None:
+    source = document.read(b'{"libs": ["x", "x", "y"]}')
+    spans = [source.span_of(f"/libs/{number}") for number in (0, 1, 2)]
+    found = [
+        Finding.of("KS108", "twice", path=PATH, pointer=f"/libs/{number}", span=span)
+        for number, span in enumerate(spans)
+    ]
+    missing = [
+        Finding.of(
+            "KS101", f'the key "{key}" is missing', path=PATH, span=source.span_of_opening("")
+        )
+        for key in ("kernel_name", "python_version")
+    ]
+    held = Judgement(checked=(PATH,), findings=(*missing, *found), sources={PATH: source})
+    rows = json.loads(reports.report("gitlab", held, Look()))
+    assert len({row["fingerprint"] for row in rows}) == 5
+    mended = Judgement(checked=(PATH,), findings=(missing[1], found[2]), sources={PATH: source})
+    left = json.loads(reports.report("gitlab", mended, Look()))
+    assert [row["fingerprint"] for row in left] == [rows[1]["fingerprint"], rows[4]["fingerprint"]]
+
+
+def test_a_fingerprint_in_a_dockerfile_takes_the_line_and_not_its_number() -> None:
+    def prints(text: str, *lines: int) -> list[str]:
+        found = tuple(
+            Finding.of("KS404", "around", path="Dockerfile", span=Span(
+                line=line, column=17, end_line=line, end_column=34))
+            for line in lines
+        )  # fmt: skip
+        sources = {"Dockerfile": PlainText(text=text)}
+        held = Judgement(checked=("Dockerfile",), findings=found, sources=sources)
+        return [row["fingerprint"] for row in json.loads(reports.report("gitlab", held, Look()))]
+
+    line = "RUN pip install --extra-index-url https://elsewhere.example/simple x"
+    (old,) = prints(f"FROM a\n{line}\n", 2)
+    new, still = prints(f"FROM a\n{line} y\r\n\n{line}\r\n", 2, 4)
+    assert (old == still, old == new) == (True, False)
 
 
 def test_gitlab_has_fingerprints_that_a_moved_line_keeps() -> None:
