@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from kernelspec_lib.delivery import command
 from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing
+from kernelspec_lib.packages import settings
 from kernelspec_lib.packages.settings import IndexConfig
 
 _TIMEOUT = 1800.0
@@ -75,14 +76,12 @@ _LEADING_ASTRAY = frozenset(
 def _index(index: IndexConfig) -> dict[str, str]:
     """What tells uv of *index*."""
     told = {"UV_DEFAULT_INDEX": f"site={index.url}"}
-    if index.username or index.password:
-        told |= {"UV_INDEX_SITE_USERNAME": index.username, "UV_INDEX_SITE_PASSWORD": index.password}
-    if index.ca_bundle:
-        told["SSL_CERT_FILE"] = index.ca_bundle
+    if index.login is not None:
+        user, password = index.login
+        told |= {"UV_INDEX_SITE_USERNAME": user, "UV_INDEX_SITE_PASSWORD": password}
     if index.trusted:
         told["UV_INSECURE_HOST"] = urlsplit(index.url).netloc
-    told |= {f"{scheme}_proxy": proxy for scheme, proxy in index.proxies.items()}
-    return told
+    return told | settings.for_uv(index)
 
 
 def variables(folder: Path, home: Path) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Index(Protocol):
 @contextmanager
 def open_index(config: IndexConfig, patience: Patience | None = None) -> Iterator[Index]:
     """The index that *config* describes, for as long as the block runs."""
-    transport = Transport(config, patience or Patience())
+    transport = Transport(config, patience or Patience.of(config))
     try:
         yield HttpIndex(transport)
     finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import netrc
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from kernelspec_lib.errors import ToolMissing, UsageError
@@ -19,6 +21,15 @@ _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _QUERY = re.compile(r"(?<=://)([^\s?`'\"<>]+)\?[^\s`'\"<>)]*")
 _NAMED = re.compile(r"([A-Za-z0-9._-]+)=(?=https?://)")
 """uv lets an index have a name in front of its URL."""
+_TRUE = {"1", "true", "yes", "y", "t", "on"}
+"""What pip takes for true."""
+_SYSTEM_CAS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+"""Where Debian, Red Hat, SUSE and Alpine keep them."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -36,12 +47,20 @@ class IndexConfig:
     """By scheme, as requests takes them; they may hold a password. Empty: straight to the index."""
     no_proxy: str = ""
     ca_bundle: str | None = None
-    """A file of certificates; None: those that requests brings."""
+    """A file of certificates, or a folder; None: the usual ones."""
+    system_ca: str | None = None
+    """The file of all certificates that this machine trusts, where it has one: pip believes it."""
+    client_cert: str | None = field(default=None, repr=False)
+    """A file with a certificate and its key, by which the index knows who asks."""
+    timeout: float | None = None
+    """Seconds that pip was told to wait for a byte; None: nothing was said."""
+    retries: int | None = None
+    """How often pip was told to try again; None: nothing was said."""
     trusted: bool = False
     """Whether pip was told to take the index's certificate as it is."""
     extra_urls: bool = False
-    """Whether pip knows further indexes. They are never asked: whoever puts a package of a site's
-    own name on one of them would have it installed."""
+    """Whether pip knows further indexes, or folders of files. They are never asked: whoever puts a
+    package of a site's own name on one of them would have it installed."""
     keyring: Keyring | None = field(default=None, repr=False, compare=False)
     """Asked where the index wants a login that nobody gave."""
 
@@ -75,6 +94,23 @@ class IndexConfig:
         return {form for one in told if one for form in (one, quote(one, safe=""))}
 
 
+def for_uv(config: IndexConfig) -> dict[str, str]:
+    """The way to the index as uv reads it from its environment, logins left out."""
+    told = {f"{scheme.upper()}_PROXY": proxy for scheme, proxy in config.proxies.items()}
+    if config.no_proxy:
+        told["NO_PROXY"] = config.no_proxy
+    if authorities := config.ca_bundle or config.system_ca:
+        told[f"SSL_CERT_{'DIR' if is_folder(authorities) else 'FILE'}"] = authorities
+    if config.client_cert:
+        told["SSL_CLIENT_CERT"] = config.client_cert
+    return told
+
+
+def is_folder(ca_bundle: str) -> bool:
+    """Whether it is a folder of certificates, or several: OpenSSL takes a list of them."""
+    return os.pathsep in ca_bundle or Path(ca_bundle).is_dir()
+
+
 def configure(option: str | None, policy: Policy, environment: Mapping[str, str]) -> IndexConfig:
     """The index in force: *option*, the policy's, the environment's, pip's files', pip's own.
 
@@ -83,6 +119,7 @@ def configure(option: str | None, policy: Policy, environment: Mapping[str, str]
     """
     pip = pipconf.read(environment)
     candidates = list(_named(option, policy, environment, pip))
+    _refuse_none(option or policy.index_url, environment, pip)
     url, origin = candidates[0] if candidates else (_default(environment), "pip's default")
     bare, username, password = _parted(url, origin)
     if option and policy.index_url and not policy.other_indexes:
@@ -90,7 +127,7 @@ def configure(option: str | None, policy: Policy, environment: Mapping[str, str]
     if not password:
         username, password = _login(bare, username, candidates[1:], environment)
     proxies, no_proxy = _proxies(environment, pip)
-    trusted = (environment.get("PIP_TRUSTED_HOST") or pip.get("trusted-host", "")).split()
+    trusted = _said("trusted-host", environment, pip).split()
     config = IndexConfig(
         url=bare,
         origin=origin,
@@ -100,13 +137,48 @@ def configure(option: str | None, policy: Policy, environment: Mapping[str, str]
         no_proxy=no_proxy,
         ca_bundle=_ca_bundle(environment, pip),
         trusted=urlsplit(bare).hostname in trusted or urlsplit(bare).netloc in trusted,
-        extra_urls=bool(environment.get("PIP_EXTRA_INDEX_URL") or pip.get("extra-index-url")),
+        extra_urls=any(_said(name, environment, pip) for name in ("extra-index-url", "find-links")),
+        system_ca=next((one for one in _SYSTEM_CAS if Path(one).is_file()), None),
+        client_cert=_said("client-cert", environment, pip) or None,
+        timeout=_number(("timeout", "default-timeout"), environment, pip),
+        retries=_whole(_number(("retries",), environment, pip)),
     )
     # The URL itself is what logins are kept under, but it may not stand in an argv with a token.
     places = [bare] if config.shown == bare else []
     places.append(urlsplit(bare).netloc)
     keyring = Keyring(places=places, username=username, environment=environment)
     return config if password else replace(config, keyring=keyring)
+
+
+def _said(name: str, environment: Mapping[str, str], pip: Mapping[str, str]) -> str:
+    """What pip was told as its option *name*: variables stand before files. Empty: nothing."""
+    variable = f"PIP_{name.replace('-', '_').upper()}"
+    return (environment.get(variable) or pip.get(name, "")).strip()
+
+
+def _number(
+    names: tuple[str, ...], environment: Mapping[str, str], pip: Mapping[str, str]
+) -> float | None:
+    """The number that pip was told as one of *names*. Raises UsageError for what is none."""
+    for name in names:
+        if told := _said(name, environment, pip):
+            if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", told):
+                return float(told)
+            raise UsageError(f"pip's setting {name} is no number: mend it where pip reads it")
+    return None
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _refuse_none(named: str | None, environment: Mapping[str, str], pip: Mapping[str, str]) -> None:
+    """Raises UsageError where pip may ask no index, and nobody *named* one for us."""
+    if not named and _said("no-index", environment, pip).lower() in _TRUE:
+        raise UsageError(
+            "pip is told to ask no index ($PIP_NO_INDEX, or no-index in its configuration); "
+            "name the one to check against with --index-url, or as index_url in the site policy"
+        )
 
 
 def _refuse_others(url: str, allowed: str) -> None:
@@ -213,7 +285,7 @@ def _proxies(environment: Mapping[str, str], pip: Mapping[str, str]) -> tuple[di
     As pip: its own setting is for every host. As requests: a variable in small letters stands
     before the same in capitals, and switches it off where it is empty.
     """
-    if proxy := environment.get("PIP_PROXY") or pip.get("proxy"):
+    if proxy := _said("proxy", environment, pip):
         return dict.fromkeys(("http", "https"), _with_scheme(proxy)), ""
     found = {}
     for scheme in ("http", "https"):
@@ -229,12 +301,12 @@ def _with_scheme(proxy: str) -> str:
 
 
 def _ca_bundle(environment: Mapping[str, str], pip: Mapping[str, str]) -> str | None:
-    """In pip's order; SSL_CERT_FILE is what uv and OpenSSL read."""
+    """In pip's order; SSL_CERT_FILE and SSL_CERT_DIR are what uv and OpenSSL read."""
     return (
-        environment.get("PIP_CERT")
-        or pip.get("cert")
+        _said("cert", environment, pip)
         or environment.get("REQUESTS_CA_BUNDLE")
         or environment.get("CURL_CA_BUNDLE")
         or environment.get("SSL_CERT_FILE")
+        or environment.get("SSL_CERT_DIR")
         or None
     )

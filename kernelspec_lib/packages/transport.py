@@ -6,33 +6,34 @@ a mistake of the user's.
 
 from __future__ import annotations
 
-import re
+import os
+import ssl
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from pathlib import Path
 from threading import Lock
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests import exceptions
-from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import connections
+from kernelspec_lib.packages import connections, faults
+from kernelspec_lib.packages.connections import Adapter, TooSlow
+from kernelspec_lib.packages.faults import Fault
 from kernelspec_lib.packages.keyring import Login
 from kernelspec_lib.packages.settings import IndexConfig
 
 _PIECE = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_PASSING = {429, 500, 502, 503, 504}
-"""Statuses that another try may mend."""
 CONNECTIONS = 12
+_MOST_SECONDS, _MOST_TRIES = 300.0, 6
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
     "text/html;q=0.01"
@@ -46,7 +47,7 @@ class Patience:
     connect: float = 10
     read: float = 20
     whole: float = 90
-    """For one page from its first byte to its last."""
+    """For one answer, from the request to its last byte."""
     tries: int = 3
     pause: float = 0.5
     """Before the second try; twice as long before each further one."""
@@ -57,6 +58,15 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
     today: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @classmethod
+    def of(cls, config: IndexConfig) -> Patience:
+        """As pip was told, within bounds: nobody waits for hours."""
+        usual = cls()
+        read = min(config.timeout or usual.read, _MOST_SECONDS)
+        tries = usual.tries if config.retries is None else min(config.retries + 1, _MOST_TRIES)
+        whole = max(usual.whole, 2 * read)
+        return cls(connect=min(read, usual.connect), read=read, whole=whole, tries=tries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,16 +101,31 @@ class Transport:
         self._session = requests.Session()
         # The environment was read once, into the config; requests must not read it again.
         self._session.trust_env = False
-        self._session.verify = False if config.trusted else config.ca_bundle or True
-        plain = HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
-        checked = connections.adapter(config.ca_bundle, most=CONNECTIONS)
-        self._session.mount("http://", plain)
-        self._session.mount("https://", plain if config.trusted else checked)
+        self._session.verify = not config.trusted
         self._proxied: dict[str, dict[str, str]] = {}
         self._thinking, self._trying = Lock(), Lock()
         self._answered = False
+        self._context: ssl.SSLContext | None = None
+        self._widened = False
         self.down: IndexUnreachable | None = None
         """Why the index as a whole cannot be used, once that is known."""
+        self._mount("http://")
+        if any(one.startswith("https:") for one in (config.url, *config.proxies.values())):
+            self._encrypt()
+
+    def _encrypt(self) -> None:
+        """Reads whom to trust; most indexes in tests, and some of sites, need not know."""
+        try:
+            self._context = connections.context(self.config)
+        except OSError as error:
+            self.down = self._unusable(error)
+        self._mount("http://")
+        self._mount("https://")
+
+    def _mount(self, scheme: str) -> None:
+        patience = self.patience
+        one = Adapter(self._context, patience.whole, patience.now, most=CONNECTIONS)
+        self._session.mount(scheme, one)
 
     def close(self) -> None:
         """Ends the session."""
@@ -187,6 +212,11 @@ class Transport:
 
     def _send(self, url: str, login: Login | None) -> requests.Response:
         config, patience = self.config, self.patience
+        with self._thinking:
+            if self._context is None and url.startswith("https:"):
+                self._encrypt()
+        if self.down is not None:
+            raise self.down
         try:
             with warnings.catch_warnings() if config.trusted else _Nothing():
                 if config.trusted:
@@ -200,7 +230,7 @@ class Transport:
                     allow_redirects=False,
                     stream=True,
                 )
-        except (exceptions.RequestException, OSError, ValueError) as error:
+        except (TooSlow, exceptions.RequestException, OSError, ValueError) as error:
             raise self._told(error) from error
 
     def _proxies(self, url: str) -> dict[str, str]:
@@ -214,23 +244,16 @@ class Transport:
 
     def _judge(self, response: requests.Response) -> None:
         """Raises for every status but success and "no such page"."""
-        status = response.status_code
-        proxy = response.headers.get("x-squid-error", "").partition(" ")[0]
-        if status in (200, 404, 410) and not proxy:
-            return
-        meaning = _MEANING.get(status, (f"it answers with status {status}", ""))
-        if proxy and status != 407:
-            meaning = (f"the proxy answers with status {status} ({proxy})", _PROXY_REMEDY)
-        error = self._unreachable(*meaning)
-        if status in _PASSING:
-            pause = _retry_after(response.headers.get("retry-after", ""), self.patience.today())
-            raise _Passing(error, pause, wholly=status == 429)
-        if status in (401, 407):
-            self.down = error
-        raise error
+        fault = faults.of_status(
+            response.status_code,
+            response.headers,
+            proxied=bool(self._proxies(response.url)),
+            today=self.patience.today(),
+        )
+        if fault is not None:
+            raise self._failure(fault)
 
     def _body(self, response: requests.Response, limit: int, whole: bool) -> bytes:
-        deadline = self.patience.now() + self.patience.whole
         told = response.headers.get("content-length", "")
         if whole and told.isdecimal() and int(told[:20]) > limit:
             raise self._unreachable("it sends a page without end")
@@ -242,38 +265,46 @@ class Transport:
                     if whole:
                         raise self._unreachable("it sends a page without end")
                     break
-                if self.patience.now() > deadline:
-                    raise self._unreachable("it sends a page too slowly")
-        except (exceptions.RequestException, HTTPError, OSError, ValueError) as error:
+        except (TooSlow, exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             raise self._told(error) from error
         return bytes(body)
 
     def _told(self, error: Exception) -> Exception:
-        """*error* as one of ours. Its own text is not repeated: it may hold the URL's secrets."""
-        text = str(error)
-        if refused := re.search(r"Tunnel connection failed: (\d{3})|\b(407) Proxy", text):
-            status = int(refused[1] or refused[2])
-            self.down = self._unreachable(f"the proxy refuses with status {status}", _PROXY_REMEDY)
-            return self.down
-        if isinstance(error, exceptions.ProxyError):
-            return _Passing(self._unreachable("the proxy does not answer", _PROXY_REMEDY))
-        if isinstance(error, exceptions.SSLError) or "CERTIFICATE_VERIFY" in text:
-            self.down = self._unreachable("its certificate is not trusted here", _CA_REMEDY)
-            return self.down
-        if isinstance(error, OSError) and "TLS CA certificate bundle" in text:
-            return self._unreachable("the file of CA certificates does not exist", "see $PIP_CERT")
-        if isinstance(error, (exceptions.Timeout, ReadTimeoutError)) or "timed out" in text:
-            return _Passing(self._unreachable("it does not answer in time", _NETWORK_REMEDY))
-        if "resolve" in text or "Name or service" in text or "getaddrinfo" in text:
-            return _Passing(self._unreachable("its host is not known", _NETWORK_REMEDY))
-        if "refused" in text:
-            return _Passing(self._unreachable("it refuses the connection", _NETWORK_REMEDY))
-        if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, UnicodeError)):
-            return self._unreachable("its URL, or the proxy's, cannot be used")
-        if isinstance(error, ValueError) and not isinstance(error, exceptions.RequestException):
-            # requests looks at where it is sent on to before it is asked to go there.
-            return self._unreachable("it sends on to an address that is no web page")
-        return _Passing(self._unreachable("the connection broke off", _NETWORK_REMEDY))
+        """*error* as one of ours."""
+        fault = faults.of_error(error)
+        if fault is faults.UNTRUSTED and self._wider():
+            fault = replace(fault, whole=False, passing=True, pause=0.0)
+        return self._failure(fault)
+
+    def _failure(self, fault: Fault) -> Exception:
+        error = self._unreachable(fault.reason, fault.remedy)
+        if fault.whole:
+            self.down = error
+        if fault.passing:
+            return _Passing(error, fault.pause, wholly=fault.telling)
+        return error
+
+    def _wider(self) -> bool:
+        """Whether another try may trust more."""
+        with self._thinking:
+            if self._context is None or self._widened:
+                return False
+            self._widened = True
+            return connections.widened(self._context, self.config)
+
+    def _unusable(self, error: OSError) -> IndexUnreachable:
+        """Why no TLS context could be made."""
+        config = self.config
+        named = (
+            ("the client certificate", config.client_cert, "see $PIP_CLIENT_CERT"),
+            ("the file of CA certificates", config.ca_bundle, "see $PIP_CERT"),
+        )
+        for what, path, remedy in named:
+            if path is not None and not Path(path.partition(os.pathsep)[0]).exists():
+                return self._unreachable(f"{what} does not exist", remedy)
+        what = " or ".join(what for what, path, _ in named if path is not None)
+        remedy = "it must be in PEM; a client certificate has its key in the same file"
+        return self._unreachable(f"{what} cannot be used: {error.strerror or error}", remedy)
 
     def _unreachable(self, reason: str, remedy: str = "") -> IndexUnreachable:
         return IndexUnreachable(self.config.shown, reason, remedy)
@@ -287,37 +318,9 @@ class _Nothing:
         return None
 
 
-_NETWORK_REMEDY = "check the URL, the network and the proxy settings, then try again"
-_PROXY_REMEDY = "check $HTTPS_PROXY and $NO_PROXY, and that the proxy lets the index through"
-_LOGIN_REMEDY = "put user name and password into netrc, or into the URL in $PIP_INDEX_URL"
-_CA_REMEDY = "hand in the site's CA with $PIP_CERT, $REQUESTS_CA_BUNDLE or pip's cert setting"
-_MEANING = {
-    401: ("it wants a login (401)", _LOGIN_REMEDY),
-    403: ("it, or a proxy before it, forbids the access (403)", _PROXY_REMEDY),
-    407: ("the proxy wants a login (407)", "put user name and password into $HTTPS_PROXY"),
-    429: ("it is asked too often (429)", "try again later"),
-}
-
-
 def _piece(response: requests.Response) -> bytes:
     """What has come by now, unpacked, at most some 64 KiB of it; nothing at the end.
 
     Not iter_content: it waits for a piece to be full, and so for ever where a page drips.
     """
     return bytes(response.raw.read1(_PIECE, decode_content=True))
-
-
-def _retry_after(text: str, today: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for at *today*; None: it asks for none.
-
-    Source: RFC 9110, section 10.2.3: seconds, or a date.
-    """
-    if text.strip().isdecimal():
-        return float(text[:10])
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    if when.tzinfo is None:
-        return None
-    return max(0.0, (when - today).total_seconds())

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import binaries, children
+from kernelspec_lib.packages import binaries, children, settings
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.sources import NOTHING, Metadata
 from kernelspec_lib.packages.target import Target
@@ -83,13 +83,13 @@ def compile_pins(
     binary = binaries.find(environment)
     sources = sources or {}
     with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
-        asked, settings = Path(folder, "libs.in"), Path(folder, "uv.toml")
+        asked, ours = Path(folder, "libs.in"), Path(folder, "uv.toml")
         asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
         bounds = Path(folder, "constraints.in")
         bounds.write_text("".join(f"{one}\n" for one in constraints), encoding="ascii")
-        settings.touch(0o600)
-        settings.write_text(_settings(config, sources), encoding="utf-8")
-        options = [str(asked), "--config-file", str(settings), "--cache-dir", str(kept)]
+        ours.touch(0o600)
+        ours.write_text(_settings(config, sources), encoding="utf-8")
+        options = [str(asked), "--config-file", str(ours), "--cache-dir", str(kept)]
         options += ["--refresh"] if fresh else []
         options += ["--constraint", str(bounds)] if constraints else []
         options += ["--prerelease", "explicit"] if finals_only else []
@@ -175,14 +175,8 @@ def _extras(metadata: Metadata) -> list[str]:
 
 def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:
     """What uv may see: no setting of the user's, and the credentials, which no argv ever holds."""
-    seen = binaries.bare(environment) | {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "30"}
-    for scheme, proxy in config.proxies.items():
-        seen[f"{scheme.upper()}_PROXY"] = proxy
-    if config.no_proxy:
-        seen["NO_PROXY"] = config.no_proxy
-    if config.ca_bundle:
-        kind = "DIR" if Path(config.ca_bundle).is_dir() else "FILE"
-        seen[f"SSL_CERT_{kind}"] = config.ca_bundle
+    seen = binaries.bare(environment) | settings.for_uv(config)
+    seen |= {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": f"{min(config.timeout or 30, 300):.0f}"}
     if config.login is not None:
         seen[f"UV_INDEX_{_INDEX.upper()}_USERNAME"] = config.login[0]
         seen[f"UV_INDEX_{_INDEX.upper()}_PASSWORD"] = config.login[1]

@@ -6,12 +6,16 @@ import gzip
 import itertools
 import json
 import socket
+import struct
+import time
 import tracemalloc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -471,6 +475,129 @@ def test_a_page_that_drips_within_every_time_out_is_ended() -> None:
     with opened(lambda *_: slow, clock) as (index, _), pytest.raises(IndexUnreachable) as caught:
         index.page("alpha")
     assert "too slowly" in str(caught.value)
+
+
+@contextmanager
+def raw(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of a server that does with each connection what *talk* does, once it was asked."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    peer, _ = door.accept()
+                    Thread(target=answer, args=[peer], daemon=True).start()
+
+        def answer(peer: socket.socket) -> None:
+            with peer, suppress(OSError):
+                peer.recv(65536)
+                talk(peer)
+
+        Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{door.getsockname()[1]}/simple"
+        door.shutdown(socket.SHUT_RDWR)
+
+
+def test_headers_that_drip_are_ended() -> None:
+    clock = Clock()
+
+    def drips(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            clock.time += 10
+            peer.sendall(b"X")
+            time.sleep(0.001)
+
+    with (
+        raw(drips) as url,
+        open_index(IndexConfig(url=url, origin=""), clock.patience) as index,
+        pytest.raises(IndexUnreachable, match="it answers too slowly"),
+    ):
+        index.page("alpha")
+    assert clock.pauses == []
+
+
+def test_the_deadline_ends_a_wait_that_the_time_out_would_allow() -> None:
+    patience = Patience(connect=2, read=60, whole=0.3)
+
+    def silent(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\n")
+        peer.recv(1)
+
+    with (
+        raw(silent) as url,
+        open_index(IndexConfig(url=url, origin=""), patience) as index,
+        pytest.raises(IndexUnreachable, match="it answers too slowly"),
+    ):
+        index.page("alpha")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", id="in the body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Half", id="in the headers"),
+        pytest.param(b"", id="before a word"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", id="another protocol"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 200 + b"\r\n", id="200 headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"1" * 99999 + b"\r\n\r\n", id="long header"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}", id="half a chunk"
+        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="no chunk"),
+    ],
+)
+def test_a_connection_that_is_reset_is_the_index_s(answer: bytes) -> None:
+    def broken(peer: socket.socket) -> None:
+        peer.sendall(answer)
+        # At its close the peer is told to forget all of it: RST, and not FIN.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    clock = Clock()
+    with (
+        raw(broken) as url,
+        open_index(IndexConfig(url=url, origin=""), clock.patience) as index,
+        pytest.raises(IndexUnreachable, match="the connection broke off"),
+    ):
+        index.page("alpha")
+    assert clock.pauses == [0.5, 1.0]
+
+
+def test_chunks_without_end_are_ended() -> None:
+    def endless(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            peer.sendall(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+
+    with (
+        raw(endless) as url,
+        open_index(IndexConfig(url=url, origin=""), Clock().patience) as index,
+        pytest.raises(IndexUnreachable, match="a page without end"),
+    ):
+        index.page("alpha")
+
+
+def test_an_index_that_was_sick_once_is_well_the_second_time() -> None:
+    inner, sick = tree([ALPHA]), iter([500, 502])
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        status = next(sick, None)
+        return Answer(status=status) if status else inner(path, headers)
+
+    clock = Clock()
+    with opened(respond, clock) as (index, _):
+        assert index.page("alpha") is not None
+    assert clock.pauses == [0.5, 1.0]
+
+
+def test_patience_is_what_pip_was_told_within_bounds() -> None:
+    def of(**told: Any) -> tuple[float, float, int]:
+        patience = Patience.of(IndexConfig(url="http://index.example", origin="", **told))
+        return patience.read, patience.whole, patience.tries
+
+    assert of() == (20, 90, 3)
+    assert of(timeout=180.0, retries=0) == (180, 360, 1)
+    assert of(timeout=99999.0, retries=99999) == (300, 600, 6)
 
 
 def test_an_index_that_refuses_is_tried_again_by_one_for_all() -> None:
