@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
-from kernelspec_lib import document
-from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
-from kernelspec_lib.rules import RULES
+from kernelspec_lib import policyfile
+from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.wording import shown
 
 SYSTEM_POLICY = Path("/etc/kernelspec/policy.json")
 VARIABLE = "KERNELSPEC_POLICY"
+
 
 _USUAL_PIDS = 4096
 """What a container gets that names no limit of processes."""
@@ -160,10 +161,20 @@ def find(named: str | None, environment: Mapping[str, str]) -> Path | None:
     """
     for origin, path in (("--policy", named), (f"${VARIABLE}", environment.get(VARIABLE))):
         if path:
-            if not Path(path).is_file():
+            if not os.path.lexists(path):
                 raise UsageError(f"the policy {shown(path)}, named by {origin}, does not exist")
             return Path(path)
-    return SYSTEM_POLICY if SYSTEM_POLICY.exists() else None
+    # A link that leads nowhere, or a folder that is closed, is a policy that cannot be read, and
+    # never no policy.
+    try:
+        SYSTEM_POLICY.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise FileUnusable(
+            str(SYSTEM_POLICY), policyfile.DEED, error.strerror or str(error)
+        ) from error
+    return SYSTEM_POLICY
 
 
 def load(path: Path | None) -> Policy:
@@ -173,57 +184,7 @@ def load(path: Path | None) -> Policy:
     """
     if path is None:
         return Policy()
-    # jsonschema takes a tenth of a second to load, and most runs have the built-in policy.
-    from kernelspec_lib import shape
-
-    try:
-        source = document.read(path.read_bytes())
-    except OSError as error:
-        raise FileUnusable(str(path), "read the site policy", error.strerror or "") from error
-    faults = [*source.faults, *shape.faults(source, "policy")]
-    if source.readable and not isinstance(source.value, dict) and not faults:
-        raise PolicyInvalid(str(path), [f"{path}:1:1: a policy is an object"])
-    if faults:
-        raise PolicyInvalid(str(path), [_told(path, fault) for fault in faults])
-    if mistakes := [_told(path, fault) for fault in _meaningless(source)]:
-        raise PolicyInvalid(str(path), mistakes)
-    return from_value(source.value)
-
-
-def _meaningless(source: document.Document) -> Iterator[document.Fault]:
-    """What in *source* the schema admits, and yet says nothing."""
-    value: Any = source.value
-    libs = value.get("libs", {})
-    for key in ("denied", "required"):
-        for index, entry in enumerate(libs.get(key, ())):
-            inside = "" if isinstance(entry, str) else "/requirement"
-            text = entry if isinstance(entry, str) else entry["requirement"]
-            try:
-                Requirement(text)
-            except (InvalidRequirement, ValueError):
-                yield _fault(
-                    source,
-                    f"/libs/{key}/{index}{inside}",
-                    "KS106",
-                    f"{shown(text)} is not a requirement",
-                    "a name with the versions meant, such as torch<2.6",
-                )
-    for index, code in enumerate(value.get("enforced", ())):
-        if not any(rule.startswith(code) for rule in RULES):
-            yield _fault(
-                source,
-                f"/enforced/{index}",
-                "KS112",
-                f"{code} is no rule's code, nor the beginning of one",
-                "`kernelspec explain` lists them",
-            )
-
-
-def _fault(
-    source: document.Document, pointer: str, code: str, message: str, hint: str
-) -> document.Fault:
-    span = source.span_of(pointer)
-    return document.Fault(code=code, message=message, hint=hint, pointer=pointer, span=span)
+    return from_value(policyfile.read(path))
 
 
 def from_value(value: Any) -> Policy:
@@ -320,8 +281,3 @@ def _mount(value: Any, *, read_only: bool) -> Mount:
         target=value.get("target", source),
         read_only=value.get("read_only", read_only),
     )
-
-
-def _told(path: Path, fault: document.Fault) -> str:
-    place = f"{path}:{fault.span.line}:{fault.span.column}"
-    return f"{place}: {fault.code} {fault.message}" + (f" ({fault.hint})" if fault.hint else "")

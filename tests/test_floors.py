@@ -24,6 +24,7 @@ FLOORS: dict[str, float] = {
     "template": 4,
     "policy": 3,
     "findings": 3,
+    "policyfile": 2.75,
     "shape": 2.5,
     "rules": 2.5,
     "dockerfile": 2.5,

@@ -294,3 +294,17 @@ def test_names_that_are_no_text_or_command_a_terminal(run: Run, output_format: s
     assert (code, "\x1b" in out + err) == (1, False)
     code, out, err = run("validate", folder + "/nothing")
     assert (code, "\x1b" in out + err) == (2, False)
+
+
+@pytest.mark.parametrize("policy", ['{"registri": "x"}', "", "[1]", "{"])
+def test_a_policy_with_a_mistake_stops_every_report(run: Run, policy: str) -> None:
+    Path("policy.json").write_text(policy)
+    code, out, err = run(
+        "validate", "kernels/a", "-ojson", "--output-file=gitlab=x.json", "--policy=policy.json"
+    )
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "kernelspec: the site policy has a mistake, so nothing was checked:\npolicy.json:1:"
+    )
+    assert not Path("x.json").exists()
+    assert run("policy", "show", "-ojson", "--policy=policy.json")[:2] == (2, "")

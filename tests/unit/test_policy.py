@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from kernelspec_lib import policy
-from kernelspec_lib.errors import PolicyInvalid, UsageError
+from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
 from kernelspec_lib.policy import Mount, OwnImage, Policy
 
 
@@ -32,6 +33,92 @@ def test_a_named_policy_that_is_not_there_is_never_no_policy(tmp_path: Path, by:
     gone = str(tmp_path / "gone.json")
     with pytest.raises(UsageError, match="does not exist"):
         policy.find(gone if by == "option" else None, {"KERNELSPEC_POLICY": gone})
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the system's policy would be."""
+    path = tmp_path / "kernelspec" / "policy.json"
+    monkeypatch.setattr(policy, "SYSTEM_POLICY", path)
+    return path
+
+
+def test_the_policy_of_the_system_is_found_and_one_that_leads_nowhere_is_not_no_policy(
+    system: Path,
+) -> None:
+    assert policy.find(None, {}) is None
+    system.parent.write_text("")
+    assert policy.find(None, {}) is None
+    system.parent.unlink()
+    system.parent.mkdir()
+    system.symlink_to("gone.json")
+    assert policy.find(None, {"KERNELSPEC_POLICY": ""}) == system
+    with pytest.raises(FileUnusable, match="cannot read the site policy"):
+        policy.load(policy.find(None, {}))
+
+
+def test_a_folder_that_is_closed_is_not_no_policy(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "lstat", closed)
+    with pytest.raises(FileUnusable, match="Permission denied"):
+        policy.find(None, {})
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder; name a JSON file"):
+        policy.load(policy.find(str(tmp_path), {}))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="is no file"):
+        policy.load(policy.find(str(tmp_path / "pipe"), {}))
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"", ":1:1: KS003 the file is empty"),
+        (b"\xef\xbb\xbf{}", ":1:1: KS002"),
+        (b"\xff\xfe{\0}\0", ":1:1: KS001"),
+        (b'{"registry": "a.example",\n "registry": "b.example"}', ":2:2: KS004"),
+        (b'{\n// ours\n"network": "host"}', ":2:1: KS003"),
+        (b"null", ":1:1: KS103"),
+        (b"[" * 300_000, ":1:1: KS008"),
+    ],
+)
+def test_a_file_that_is_no_policy_is_never_no_policy(tmp_path: Path, raw: bytes, told: str) -> None:
+    path = tmp_path / "policy.json"
+    path.write_bytes(raw)
+    with pytest.raises(PolicyInvalid) as caught:
+        policy.load(path)
+    assert told in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(
+        '{\n"registri": "x",\n"enforced": ["KS999", 5],\n"mounts": {},\n'
+        '"libs": {\n"denied": [7, {"requirement": "a=="}, {}],\n"requird": []},\n'
+        '"network": "hots"\n}\n'
+    )
+    with pytest.raises(PolicyInvalid) as caught:
+        policy.load(path)
+    places = [one.removeprefix(f"{path}:").split(" ")[:2] for one in caught.value.mistakes]
+    assert places == [
+        ["2:1:", "KS102"],
+        ["3:14:", "KS112"],
+        ["3:23:", "KS103"],
+        ["4:11:", "KS103"],
+        ["6:12:", "KS104"],
+        ["6:31:", "KS106"],
+        ["6:39:", "KS104"],
+        ["7:1:", "KS102"],
+        ["8:12:", "KS105"],
+    ]
+    assert 'did you mean "registry"?' in str(caught.value)
+    assert 'did you mean "required"?' in str(caught.value)
 
 
 def test_without_a_file_the_built_in_policy_is_in_force() -> None:
