@@ -94,14 +94,14 @@ def build_command(
     PATH is a kernel's folder; by default the one you stand in.
     """
     from kernelspec_lib.delivery import engine, image
-    from kernelspec_lib.packages import settings
+    from kernelspec_lib.packages import index, settings
 
     policy = common.policy_in_force(policy_path)
     project, _ = running.locked_project(path, policy, to_build=True)
     owner = running.owner(login, None)
-    index = settings.configure(index_url, policy, os.environ)
+    config = settings.configure(index_url, policy, os.environ)
     reference = identity.image_reference(project, policy, owner.login)
-    plan = image.plan(project, reference, owner.login, index, os.environ, network)
+    plan = image.plan(project, reference, owner.login, index.signed_in(config), os.environ, network)
     docker = engine.find(os.environ, to_build=True)
     with running.ended_in_order(), running.progress(f"building {reference}") as progress:
         image.build(docker, plan, progress.step)

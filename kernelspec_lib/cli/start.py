@@ -138,10 +138,10 @@ def _environment(
     told: Callable[[str], None],
 ) -> AbstractContextManager[Place]:
     from kernelspec_lib.delivery import bench
-    from kernelspec_lib.packages import settings
+    from kernelspec_lib.packages import index, settings
 
-    index = settings.configure(index_url, policy, os.environ)
-    return bench.in_environment(project, policy, login, index, os.environ, folder, told)
+    config = index.signed_in(settings.configure(index_url, policy, os.environ))
+    return bench.in_environment(project, policy, login, config, os.environ, folder, told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,22 +10,34 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote, urlsplit
 
 from kernelspec_lib.errors import FileUnusable
-from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.packages.settings import IndexConfig, is_folder
 
 PIP_CONF = "pip_conf"
 UV_TOML = "uv_toml"
 CA_BUNDLE = "ca_bundle"
+CLIENT_CERT = "client_cert"
 
 
 def of(index: IndexConfig) -> dict[str, bytes]:
     """All that tells a build of *index*, by the names that the Dockerfile knows.
 
-    Raises FileUnusable where its certificates cannot be read.
+    A container trusts what this machine does: a site's CA is known here, and in no base image.
+    Raises FileUnusable where certificates cannot be read.
     """
     told = {PIP_CONF: pip_conf(index).encode(), UV_TOML: uv_toml(index).encode()}
-    if index.ca_bundle:
-        told[CA_BUNDLE] = _read(index.ca_bundle)
+    if authorities := index.ca_bundle or index.system_ca:
+        told[CA_BUNDLE] = b"".join(map(_read, _files(authorities)))
+    if index.client_cert:
+        told[CLIENT_CERT] = _read(index.client_cert)
     return told
+
+
+def _files(ca_bundle: str) -> list[str]:
+    """The file, or those of the folders, each once: such a folder has two names for many."""
+    if not is_folder(ca_bundle):
+        return [ca_bundle]
+    there = [one for folder in ca_bundle.split(os.pathsep) for one in Path(folder).glob("*")]
+    return sorted({str(one.resolve()) for one in there if one.suffix in (".pem", ".crt", ".0")})
 
 
 def pip_conf(index: IndexConfig) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.settings import IndexConfig, configure
 from kernelspec_lib.packages.transport import CONNECTIONS, Patience, Reply, Transport
 
-__all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of"]
+__all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of", "signed_in"]
 
 _MAX_FILE = 512 * 1024**2
 _ENOUGH = 3
@@ -55,6 +55,21 @@ def open_index(config: IndexConfig, patience: Patience | None = None) -> Iterato
         yield HttpIndex(transport)
     finally:
         transport.close()
+
+
+def signed_in(config: IndexConfig) -> IndexConfig:
+    """*config* with the login that the keyring has for it, where the index wants one.
+
+    Others than us will need it: pip in a container, uv. Where the index is out of reach from here,
+    it may not be so from there, and they will say so themselves.
+    """
+    if config.keyring is None or not config.keyring.is_there:
+        return config
+    transport = Transport(config, Patience.of(config))
+    with suppress(IndexUnreachable):
+        transport.get(f"{config.url}/{_WELL_KNOWN}/", 1, whole=False)
+    transport.close()
+    return config
 
 
 def pages_of(

@@ -27,6 +27,11 @@ class Keyring:
     _asked: bool = field(default=False, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a keyring that could be asked."""
+        return self._command() is not None
+
     def ask(self) -> Login | None:
         """The login; None: it has none, or does not answer, or is not there."""
         with self._lock:
@@ -36,9 +41,7 @@ class Keyring:
             return self.found
 
     def _look(self) -> Login | None:
-        if self.environment.get("PIP_KEYRING_PROVIDER") in ("disabled", "import"):
-            return None
-        command = shutil.which("keyring", path=self.environment.get("PATH", ""))
+        command = self._command()
         for place in self.places if command else ():
             assert command is not None  # noqa: S101 - the loop runs where it was found
             if self.username:
@@ -50,6 +53,11 @@ class Keyring:
                 if len(lines) == 2:
                     return lines[0], lines[1]
         return None
+
+    def _command(self) -> str | None:
+        if self.environment.get("PIP_KEYRING_PROVIDER") in ("disabled", "import"):
+            return None
+        return shutil.which("keyring", path=self.environment.get("PATH", ""))
 
     def _run(self, command: Sequence[str]) -> list[str]:
         try:

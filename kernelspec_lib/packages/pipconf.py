@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def _paths(environment: Mapping[str, str]) -> Iterator[Path]:
     if home and not (named and Path(named).exists()):
         yield Path(home) / ".pip" / "pip.conf"
         yield Path(environment.get("XDG_CONFIG_HOME") or f"{home}/.config") / "pip" / "pip.conf"
-    if prefix := environment.get("VIRTUAL_ENV"):
-        yield Path(prefix) / "pip.conf"
+    # pip's own environment: the one that is active, or else the one that runs.
+    yield Path(environment.get("VIRTUAL_ENV") or sys.prefix) / "pip.conf"
     if named:
         yield Path(named)
