@@ -156,9 +156,9 @@ def read(raw: bytes) -> Document:
     """The document in *raw*, at most MAX_BYTES of UTF-8. Never raises."""
     if len(raw) > MAX_BYTES:
         limit = f"a kernel's file is a few kilobytes, and at most {MAX_BYTES // 1024} KiB"
-        return _unread("KS008", "the file is too large", f"{limit}; take out what is not needed")
+        return unread("KS008", "the file is too large", f"{limit}; take out what is not needed")
     if raw.startswith(_WIDE_BOMS) or b"\0" in raw[:64]:
-        return _unread("KS001", "the file is not UTF-8 text", "save it with the encoding UTF-8")
+        return unread("KS001", "the file is not UTF-8 text", "save it with the encoding UTF-8")
     faults: list[jsonscan.Flaw] = []
     if raw.startswith(codecs.BOM_UTF8):
         raw = raw[len(codecs.BOM_UTF8) :]
@@ -190,7 +190,8 @@ def _decoded(raw: bytes, faults: list[jsonscan.Flaw]) -> str:
         return raw.decode("utf-8", errors="replace")
 
 
-def _unread(code: str, message: str, hint: str) -> Document:
+def unread(code: str, message: str, hint: str) -> Document:
+    """The document of a file that is not read, for the reason given."""
     fault = Fault(code=code, message=message, hint=hint, pointer="", span=START)
     return Document(text="", value=None, readable=False, faults=(fault,))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from kernelspec_lib.wording import printable
+
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -52,7 +54,7 @@ class FileUnusable(KernelspecError):
         self.path, self.deed, self.reason = path, deed, reason
 
     def __str__(self) -> str:
-        return f"cannot {self.deed} {self.path}: {self.reason}"
+        return f"cannot {self.deed} {printable(self.path)}: {self.reason}"
 
 
 class IndexUnreachable(KernelspecError):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from packaging.requirements import Requirement
 
-from kernelspec_lib import policyfile
+from kernelspec_lib import naming, policyfile
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.wording import shown
 
@@ -88,7 +88,7 @@ class Policy:
 
     registry: str = ""
     """Host and path in front of every image; empty: images of this machine only."""
-    image: str = "{registry}/{login}_{image_name}:{image_version}"
+    image: str = naming.USUAL
     index_url: str | None = None
     """The one package index; None: pip's own configuration says which."""
     source_only: bool = True

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from kernelspec_lib import document
+from kernelspec_lib import document, naming
 from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
 from kernelspec_lib.rules import RULES
 from kernelspec_lib.wording import shown
@@ -51,6 +51,7 @@ def _bytes(path: Path) -> bytes:
 
 def _meaningless(source: document.Document) -> Iterator[document.Fault]:
     """What in *source* the schema admits, and yet says nothing. What it refuses is passed over."""
+    yield from _mixed_up(source)
     libs = _inside(source.value, "libs", dict)
     for key in ("denied", "required"):
         for index, entry in enumerate(_inside(libs, key, list)):
@@ -77,6 +78,18 @@ def _meaningless(source: document.Document) -> Iterator[document.Fault]:
                 f"{code} is no rule's code, nor the beginning of one",
                 "`kernelspec explain` lists them",
             )
+
+
+def _mixed_up(source: document.Document) -> Iterator[document.Fault]:
+    """A pattern under which somebody could name another's image."""
+    value = source.value if isinstance(source.value, dict) else {}
+    pattern, registry = value.get("image", naming.USUAL), value.get("registry", "")
+    if not isinstance(pattern, str) or not isinstance(registry, str):
+        return
+    told = naming.fault(pattern, registry)
+    if told is not None and "{" not in naming.FIELD.sub("", pattern):
+        pointer = "/image" if "image" in value else "/registry"
+        yield _fault(source, pointer, "KS104", f"the pattern {told}", f"as in {naming.USUAL}")
 
 
 def _inside(value: Any, key: str, kind: type[_Kind]) -> _Kind:

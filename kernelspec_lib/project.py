@@ -11,8 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import Specifier
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib import document
 from kernelspec_lib.document import Document
@@ -23,10 +26,15 @@ REQUIREMENTS = "requirements.json"
 LOCK = "requirements.lock"
 DOCKERFILE = "Dockerfile"
 
+INSIDE = "put the file itself into the folder"
+OUTSIDE = "the file is a link that leads out of the kernel's folder"
+
 _MEMORY_UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _VCS = re.compile(r"(git|hg|svn|bzr)(\+|:)", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 _PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]|.*\.(whl|tar\.gz|zip|tar\.bz2)\s*$", re.IGNORECASE)
+
+_NO_LETTER = re.compile(r"""[^A-Za-z0-9 ._+!*,<>=~()\[\];'"-]""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,19 @@ def locate(path: str) -> Place:
 
 def load(place: Place) -> Document:
     """The document at *place*. Raises UsageError or FileUnusable where it cannot be read."""
+    if leads_out(Path(place.requirements)):
+        return document.unread("KS009", OUTSIDE, INSIDE)
     return document.read(read_bytes(place.requirements, document.MAX_BYTES + 1))
+
+
+def leads_out(path: Path) -> bool:
+    """Whether *path* is a link to what is not in its own folder.
+
+    Whoever commits a link would have a pipeline read, and show in its report, what is the runner's.
+    """
+    return os.path.realpath(path.parent) != os.path.commonpath(
+        (os.path.realpath(path.parent), os.path.realpath(path))
+    )
 
 
 def read_bytes(path: str, limit: int) -> bytes:
@@ -126,10 +146,15 @@ def read_bytes(path: str, limit: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise FileUnusable(path, "read", error.strerror or str(error)) from error
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise UsageError(f"{shown(path)} is not a file")
-        return file.read(limit)
+    # A file object over a folder cannot be made, so the handle is asked first.
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UsageError(f"{shown(path)} is not a file")
+    try:
+        with os.fdopen(handle, "rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise FileUnusable(path, "read", error.strerror or str(error)) from error
 
 
 @lru_cache(maxsize=4096)
@@ -165,7 +190,42 @@ def requirement(text: str) -> Requirement | Refusal:
         )
     if parsed.url:
         return _foreign_url(stripped)
-    return parsed
+    return _unusual(parsed, stripped) or parsed
+
+
+def _unusual(parsed: Requirement, text: str) -> Refusal | None:
+    """What the grammar of PEP 508 admits in *text*, and no requirement needs.
+
+    pip and uv read $NAME, a backslash and # in their files in ways of their own.
+    """
+    known = "what it is compared with is no variable of PEP 508"
+    found = _NO_LETTER.search(text)
+    if found:
+        reason, hint = f"{shown(found.group())} stands in it", "leave that out"
+    elif not all(_is_version(one) for one in parsed.specifier if one.operator == "==="):
+        reason, hint = "=== wants a version", "write it with == and a version"
+    elif parsed.marker is not None and not _is_answered(parsed.marker):
+        reason, hint = known, "compare python_version, sys_platform or platform_machine with a text"
+    else:
+        return None
+    return Refusal(code="KS106", reason=f"{shown(text)} is not taken: {reason}", hint=hint)
+
+
+def _is_version(specifier: Specifier) -> bool:
+    try:
+        Version(specifier.version)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _is_answered(marker: Marker) -> bool:
+    """Whether *marker* has a yes or no on a Python: packaging finds out only when it is asked."""
+    try:
+        marker.evaluate({"extra": "", "platform_release": "", "platform_version": ""})
+    except (UndefinedComparison, UndefinedEnvironmentName, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _foreign(text: str) -> Refusal | None:
@@ -243,7 +303,12 @@ def resources(value: Mapping[str, Any]) -> Resources:
     return Resources(
         memory=size_in_bytes(memory) if memory else None,
         cpus=value.get("cpus"),
-        pids=value.get("pids"),
+        pids=_whole(value.get("pids")),
         shm_size=size_in_bytes(shm_size) if shm_size else None,
-        gpus=value.get("gpus"),
+        gpus=_whole(value.get("gpus")),
     )
+
+
+def _whole(value: Any) -> Any:
+    # JSON Schema takes 4.0 for a whole number, and docker does not.
+    return int(value) if isinstance(value, float) else value

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+LINES = "\n\t"
+"""What a text of several lines may hold besides."""
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 
 
@@ -15,9 +17,14 @@ def shown(text: str, limit: int = 60) -> str:
     return '"' + printable(clipped) + '"'
 
 
-def printable(text: str) -> str:
-    """*text* with an escape for what commands a terminal, or cannot be seen; line ends too."""
-    return text if text.isprintable() else "".join(map(visible, text))
+def printable(text: str, keep: str = "") -> str:
+    """*text* with an escape for what commands a terminal, or cannot be seen; line ends too.
+
+    keep: the characters that may stay all the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one in keep else visible(one) for one in text)
 
 
 def visible(character: str) -> str:

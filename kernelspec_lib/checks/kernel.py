@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import dockerfile, schema, site
@@ -48,7 +49,7 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
 def _texts(place: Place) -> dict[str, PlainText]:
     """The files beside requirements.json that are judged with it, those that there are."""
     path = place.folder / projects.DOCKERFILE
-    if not path.is_file():
+    if projects.leads_out(path) or not path.is_file():
         return {}
     raw = projects.read_bytes(str(path), _MAX_DOCKERFILE)
     return {str(path): PlainText(text=raw.decode("utf-8", errors="replace"))}
@@ -58,6 +59,9 @@ def _beside(
     place: Place, texts: Mapping[str, PlainText], base_images: Sequence[str] | None
 ) -> Iterator[Finding]:
     path = str(place.folder / projects.DOCKERFILE)
+    if projects.leads_out(Path(path)):
+        yield Finding.of("KS009", projects.OUTSIDE, projects.INSIDE, path=path)
+        return
     text = texts[path].text if path in texts else None
     yield from dockerfile.check(text, path, base_images)
 

@@ -12,9 +12,11 @@ from packaging.utils import canonicalize_name
 from kernelspec_lib import project, shape
 from kernelspec_lib.document import Document, joined
 from kernelspec_lib.findings import RULES, Finding, Severity
+from kernelspec_lib.packages.target import Target
 from kernelspec_lib.wording import shown
 
 _SIZE = re.compile(r"[1-9][0-9]{0,14}[bkmg]")
+_VERSION = re.compile(r"3\.[0-9]{1,2}")
 _CODE = re.compile(r"KS[0-9]{3}")
 _SUBSTITUTED = re.compile(r"\{[A-Za-z0-9_]+\}")
 """What jupyter_client replaces in argv by values of its own."""
@@ -51,9 +53,12 @@ def _check_libs(document: Document, path: str, value: dict[str, Any]) -> Iterato
             case project.Refusal(code=code, reason=reason, hint=hint):
                 complete = False
                 yield _at(document, path, pointer, code, reason, hint)
-            case Requirement(name=name):
+            case Requirement(name=name) as parsed:
                 yield from _check_duplicate(document, path, pointer, name, seen)
                 seen.setdefault(canonicalize_name(name), text)
+                if canonicalize_name(name) == "ipykernel" and _is_left_out(parsed, value):
+                    message = "the marker of ipykernel leaves it out of this kernel's image"
+                    yield _at(document, path, pointer, "KS109", message, "delete the marker")
     if complete and "ipykernel" not in seen and not _is_own(value.get("base_image")):
         yield Finding.of(
             "KS109",
@@ -63,6 +68,22 @@ def _check_libs(document: Document, path: str, value: dict[str, Any]) -> Iterato
             pointer="/libs",
             span=document.span_of_key("/libs"),
         )
+
+
+def _is_left_out(requirement: Requirement, value: dict[str, Any]) -> bool:
+    """Whether the marker of *requirement* holds on no Linux machine with the kernel's Python."""
+    version = value.get("python_version")
+    if (
+        requirement.marker is None
+        or not isinstance(version, str)
+        or not _VERSION.fullmatch(version)
+    ):
+        return False
+    targets = (
+        Target(python_version=version, python_full_version=f"{version}.99", machine=machine)
+        for machine in ("x86_64", "aarch64")
+    )
+    return not any(requirement.marker.evaluate(dict(one.marker_environment)) for one in targets)
 
 
 def _check_duplicate(

@@ -16,6 +16,7 @@ import click
 
 from kernelspec_lib import __version__
 from kernelspec_lib.errors import KernelspecError
+from kernelspec_lib.wording import LINES, printable
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -76,13 +77,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as wanted:
         return wanted.exit_code
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(file=told)
+        click.echo(printable(told.getvalue(), LINES), err=True, nl=False)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except KernelspecError as error:
-        click.echo(f"kernelspec: {error}", err=True)
+        click.echo(f"kernelspec: {printable(str(error), LINES)}", err=True)
         return error.exit_code
     except Exception as error:
         return _bug(error)
@@ -93,7 +96,8 @@ def _bug(error: Exception) -> int:
     if os.environ.get("KERNELSPEC_TRACEBACK"):
         raise error
     click.echo(
-        f"kernelspec: a bug, and not your fault: {type(error).__name__}: {error}\n"
+        f"kernelspec: a bug, and not your fault: {type(error).__name__}: "
+        f"{printable(str(error), LINES)}\n"
         f"Please report it with kernelspec {__version__}, the command you ran, and what it prints "
         "when KERNELSPEC_TRACEBACK=1 is set.",
         err=True,

@@ -12,12 +12,22 @@ from kernelspec_lib import project as projects
 from kernelspec_lib.checks import schema
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding, in_order
+from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
+from kernelspec_lib.wording import LINES, printable
 
 policy_option = click.option(
     "--policy", "policy_path", metavar="FILE", help="The site policy. [default: $KERNELSPEC_POLICY]"
 )
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Prints *text*. Whoever wrote it, nothing in it commands the terminal.
+
+    The one way out of the command line, besides the reports and what rich draws.
+    """
+    click.echo(printable(str(text), keep=LINES), err=err, nl=nl)
 
 
 class Rejected(KernelspecError):
@@ -44,8 +54,12 @@ def policy_in_force(policy_path: str | None) -> Policy:
 
 
 def pipeline_login() -> str | None:
-    """Who runs this pipeline, in lower case; None: this is no pipeline of GitLab's."""
-    return os.environ.get("GITLAB_USER_LOGIN", "").lower() or None
+    """Who runs this pipeline, in lower case; None: this is no pipeline of GitLab's.
+
+    Raises UsageError for a login that no image can carry.
+    """
+    named = os.environ.get("GITLAB_USER_LOGIN")
+    return identity.login(named) if named else None
 
 
 def valid_project(path: str) -> KernelProject:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from kernelspec_lib import template
+from kernelspec_lib.cli import common
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.template import Question
 
@@ -49,7 +50,7 @@ def new_command(
     folder = template.generate(
         _answers(given, asking=not no_input and sys.stdin.isatty()), Path(output_dir)
     )
-    click.echo(_next_steps(folder))
+    common.echo(_next_steps(folder))
 
 
 def _answers(given: Mapping[str, str], *, asking: bool) -> dict[str, str]:

@@ -41,12 +41,12 @@ def emit_command(
     reference = identity.reference(image) if image is not None else None
     emitted = spec.emit(project, policy, owner, reference)
     if owner.uid is None:
-        click.echo(_who_is(owner.login), err=True)
+        common.echo(_who_is(owner.login), err=True)
     if output is None:
-        click.echo(spec.to_json(emitted), nl=False)
+        common.echo(spec.to_json(emitted), nl=False)
         return
     spec.write(emitted, Path(output), spec.logos(project.place.folder))
-    click.echo(f"{output}: the kernel spec of {project.display_name}", err=True)
+    common.echo(f"{output}: the kernel spec of {project.display_name}", err=True)
 
 
 def _who_is(login: str) -> str:
@@ -108,4 +108,4 @@ def build_command(
         if push:
             image.push(docker, reference, progress.step)
         image.bound_cache(docker, keep_cache)
-    click.echo(reference)
+    common.echo(reference)

@@ -131,7 +131,7 @@ def _judge(
     if wanted and wanted.output and len(paths) > 1:
         raise UsageError("--output names one file, and there are several kernels")
     if not paths:
-        click.echo(f"no kernel was touched since {choice.changed_since}", err=True)
+        common.echo(f"no kernel was touched since {choice.changed_since}", err=True)
     troubles = _Troubles()
     examined = []
     for path in paths:
@@ -177,7 +177,7 @@ def _kept(findings: Sequence[Finding], reporting: Reporting, policy: Policy) -> 
     """Says why a finding is told that the user did not want."""
     stay = sorted({one.code for one in findings if not reporting.wants(one.code)})
     if kept := [code for code in stay if policy.enforces(code)]:
-        click.echo(f"this site enforces {', '.join(kept)}: always told", err=True)
+        common.echo(f"this site enforces {', '.join(kept)}: always told", err=True)
 
 
 def _rules(
@@ -212,7 +212,7 @@ def _examine(path: str, policy: Policy, *, whole: bool) -> Examined:
 def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, several: bool) -> int:
     if reporting.verbose:
         for path in judgement.checked:
-            click.echo(f"checked {printable(path)}", err=True)
+            common.echo(f"checked {printable(path)}", err=True)
     try:
         deliver(judgement, reporting, sys.stdout)
     finally:
@@ -224,12 +224,12 @@ def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, se
 
 def _tell_troubles(troubles: _Troubles, reporting: Reporting, *, several: bool) -> None:
     for told, paths in troubles.by_cause().items():
-        click.echo(f"kernelspec: {told}", err=True)
+        common.echo(f"kernelspec: {told}", err=True)
         if several:
             named = paths if reporting.verbose else paths[:_NAMED]
             more = f" and {len(paths) - len(named)} more" if len(named) < len(paths) else ""
             listed = ", ".join(map(printable, named))
-            click.echo(f"  not checked for that reason: {listed}{more}", err=True)
+            common.echo(f"  not checked for that reason: {listed}{more}", err=True)
 
 
 def _resolve(
@@ -251,7 +251,7 @@ def _resolve(
             step()
     if not reporting.quiet:
         for line in _good(good, wanted, each=reporting.verbose or len(kernels) == 1):
-            click.echo(line, err=True)
+            common.echo(line, err=True)
     return findings
 
 

@@ -43,7 +43,7 @@ def get_command(path: str, field: str) -> int:
         raise UsageError(f"{shown(field)} is no field; there are {', '.join(FIELDS)}")
     value = FIELDS[field](common.valid_project(path))
     for line in [value] if isinstance(value, str) else list(value):  # type: ignore[call-overload]
-        click.echo(line)
+        common.echo(line)
     return 0
 
 
@@ -62,11 +62,11 @@ def explain_command(code: str | None, markdown: bool) -> int:
     """
     if code is None:
         rows = (f"{one.code}  {one.severity:<7}  {one.name}" for one in RULES.values())
-        click.echo(page.whole(RULES.values()) if markdown else "\n".join(rows), nl=not markdown)
+        common.echo(page.whole(RULES.values()) if markdown else "\n".join(rows), nl=not markdown)
         return 0
     rule = RULES.get(code.upper())
     if rule is None:
         raise UsageError(f"{shown(code)} is no rule; `kernelspec explain` lists them all")
     told = page.as_markdown(rule) if markdown else page.as_text(rule)
-    click.echo(f"{rule.code} {rule.name} ({rule.severity})\n\n{told}\n\nMore: {rule.url}")
+    common.echo(f"{rule.code} {rule.name} ({rule.severity})\n\n{told}\n\nMore: {rule.url}")
     return 0

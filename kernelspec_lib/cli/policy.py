@@ -55,12 +55,12 @@ def show_command(policy_path: str | None, output_format: str) -> None:
     said: Any = source.value if source else {}
     value = {**BUILT_IN, **said}
     if output_format == "json":
-        click.echo(json.dumps(value, indent=2, ensure_ascii=True))
+        common.echo(json.dumps(value, indent=2, ensure_ascii=True))
         return
     for key in data.schema("policy")["properties"]:
         if key != "$schema":
             shown = json.dumps(value[key]) if key in value else "not set"
-            click.echo(f"{key:<16} {shown}  ({_origin(key, path, source)})")
+            common.echo(f"{key:<16} {shown}  ({_origin(key, path, source)})")
 
 
 def _origin(key: str, path: Path | None, source: document.Document | None) -> str:

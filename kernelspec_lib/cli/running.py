@@ -14,6 +14,7 @@ import click
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel
+from kernelspec_lib.cli import common
 from kernelspec_lib.cli.common import Rejected, pipeline_login
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.kernels import identity
@@ -22,6 +23,7 @@ from kernelspec_lib.packages import lock
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import LOCK, KernelProject
+from kernelspec_lib.wording import printable
 
 path_argument = click.argument("path", metavar="PATH", default=".")
 login_option = click.option(
@@ -100,14 +102,15 @@ def progress(title: str) -> Iterator[Progress]:
     console = Console(stderr=True)
 
     def step(line: str) -> None:
-        status.update(Text(f"{title}  {line}", no_wrap=True, overflow="ellipsis"))
+        told = printable(f"{title}  {line}")
+        status.update(Text(told, no_wrap=True, overflow="ellipsis"))
 
     with console.status(title) as status:
-        yield Progress(step=step, note=lambda line: console.print(Text(line)))
+        yield Progress(step=step, note=lambda line: console.print(Text(printable(line))))
 
 
 def _told(line: str) -> None:
-    click.echo(line, err=True)
+    common.echo(line, err=True)
 
 
 @contextmanager

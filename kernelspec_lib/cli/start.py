@@ -18,6 +18,7 @@ from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
+from kernelspec_lib.wording import printable
 
 if TYPE_CHECKING:
     from kernelspec_lib.delivery.engine import Engine
@@ -162,10 +163,10 @@ def _print(report: Report, where: str) -> None:
     else:
         for row in rows:
             about = " ".join(filter(None, (row.name, row.version, row.what and f"({row.what})")))
-            click.echo(f"{about}: failed: {row.error}" if row.error else f"{about}: ok")
+            common.echo(f"{about}: failed: {row.error}" if row.error else f"{about}: ok")
             if row.hint:
-                click.echo(f"  {row.hint}")
-    click.echo(
+                common.echo(f"  {row.hint}")
+    common.echo(
         f"the kernel answered: Python {report.python} ({report.executable}) on {report.platform}, "
         f"{where}"
     )
@@ -197,7 +198,9 @@ def _print_table(rows: Sequence[_Row]) -> None:
 
     table = Table("name", "version", "what", "verdict", box=None, pad_edge=False)
     for row in rows:
-        verdict = Text(f"failed: {row.error}", "red") if row.error else Text("ok", "green")
-        told = Text("\n").join([verdict, *([Text(row.hint)] if row.hint else [])])
-        table.add_row(Text(row.name), Text(row.version), Text(row.what), told)
+        failed = Text(printable(f"failed: {row.error}"), "red")
+        verdict = failed if row.error else Text("ok", "green")
+        told = Text("\n").join([verdict, *([Text(printable(row.hint))] if row.hint else [])])
+        cells = (Text(printable(one)) for one in (row.name, row.version, row.what))
+        table.add_row(*cells, told)
     Console().print(table)

@@ -12,7 +12,7 @@ from kernelspec_lib.delivery.engine import Engine, failed, labels
 from kernelspec_lib.errors import CommandFailed, FileUnusable, UsageError
 from kernelspec_lib.kernels.container import KERNEL_LABEL, OWNER_LABEL
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.project import DOCKERFILE, LOCK, KernelProject
+from kernelspec_lib.project import DOCKERFILE, LOCK, OUTSIDE, KernelProject, leads_out
 
 LOCK_LABEL = "kernelspec.lock"
 SCHEMA_LABEL = "kernelspec.schema"
@@ -80,7 +80,10 @@ def plan(
 
 def lock_digest(folder: Path) -> str:
     """What the label of an image built from the lock in *folder* says. Raises FileUnusable."""
-    return f"sha256:{hashlib.sha256(_read(str(folder / LOCK))).hexdigest()}"
+    path = folder / LOCK
+    if leads_out(path):
+        raise FileUnusable(str(path), "read", OUTSIDE)
+    return f"sha256:{hashlib.sha256(_read(str(path))).hexdigest()}"
 
 
 def _proxies(index: IndexConfig) -> dict[str, str]:

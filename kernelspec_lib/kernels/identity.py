@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kernelspec_lib import naming
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
@@ -22,7 +23,6 @@ _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 _MAX_NAME = 255
 _USER = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
 _MAX_ID = 2**32 - 2
-_FIELD = re.compile(r"\{(registry|login|image_name|image_version)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Owner:
 
 def login(text: str) -> str:
     """*text* as a login, lower-cased. Raises UsageError for what cannot be in an image's name."""
-    lowered = text.strip().lower()
+    lowered = text.lower()
     # The Kelvin sign is a k in lower case, and somebody else's login.
     if not text.isascii() or len(lowered) > MAX_LOGIN or not _LOGIN.fullmatch(lowered):
         raise UsageError(
@@ -67,7 +67,7 @@ def image_reference(project: KernelProject, policy: Policy, login: str) -> str:
         "image_name": project.image_name,
         "image_version": project.image_version,
     }
-    filled = _FIELD.sub(lambda found: values[found[1]], policy.image)
+    filled = naming.FIELD.sub(lambda found: values[found[1]], policy.image)
     return reference(filled if policy.registry else filled.removeprefix("/"))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelspec_lib import __version__, data, project
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import FileUnusable, KernelspecError, UsageError
 from kernelspec_lib.kernels.container import Container, docker_run
 from kernelspec_lib.kernels.identity import Owner, image_reference
 from kernelspec_lib.policy import Mount, Policy, runnable
@@ -24,6 +24,7 @@ from kernelspec_lib.wording import shown
 KERNEL_JSON = "kernel.json"
 LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 MAX_LOGO = 1024 * 1024
+MAX_KERNEL_JSON = 4 * 1024 * 1024
 MADE_BY = "kernelspec"
 """The key of metadata under which this generator writes, and knows its own."""
 
@@ -184,8 +185,9 @@ def _refuse_foreign(spec: KernelSpec, folder: Path) -> None:
 
 def _is_same(spec: KernelSpec, folder: Path) -> bool:
     try:
-        found = json.loads((folder / KERNEL_JSON).read_bytes())
+        # Of somebody else, perhaps: a pipe would never end.
+        found = json.loads(project.read_bytes(str(folder / KERNEL_JSON), MAX_KERNEL_JSON))
         there, here = found["metadata"][MADE_BY], spec.metadata[MADE_BY]
         return all(there[key] == here[key] for key in ("owner", "kernel"))
-    except (OSError, ValueError, LookupError, TypeError):
+    except (KernelspecError, ValueError, LookupError, TypeError, RecursionError):
         return False

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from kernelspec_lib.errors import FileUnusable
+from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.packages import target
 from kernelspec_lib.policy import OwnImage
-from kernelspec_lib.project import KernelProject, Lib
+from kernelspec_lib.project import KernelProject, Lib, leads_out, read_bytes
 
 if TYPE_CHECKING:  # a lock that is only read need not load what asks the index
     from kernelspec_lib.packages.problems import Problem
@@ -36,6 +36,7 @@ _ASKED = "    # asked for: "
 _SOURCE = "    # source only: its own code runs at docker build"
 
 _PIN = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)==(?P<version>[A-Za-z0-9.!+]{1,100})")
+_HEADER = re.compile(r"3\.[0-9]{1,2} [0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -166,13 +167,16 @@ def read(path: Path) -> Lock | Garbled | None:
 
     Whatever the file holds: only what `render` writes is a lock, so no option gets in with it.
     """
+    if leads_out(path):
+        return Garbled(line=1, reason="it is a link that leads out of the kernel's folder")
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise FileUnusable(str(path), "read the lock", error.strerror or str(error)) from error
+        raw = read_bytes(str(path), MAX_BYTES + 1)
+    except UsageError:
+        return Garbled(line=1, reason="it is not a file")
+    except FileUnusable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
     if len(raw) > MAX_BYTES:
         return Garbled(line=1, reason="it is too large")
     try:
@@ -185,10 +189,21 @@ def read(path: Path) -> Lock | Garbled | None:
 
 def parse(text: str) -> Lock | Garbled:
     """The lock in *text*. Only what `render` writes is one."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        # To pip a form feed and its like end a line too: a comment could go on with an option.
+        if not line.isprintable():
+            return Garbled(line=number, reason="it holds a control character")
     try:
-        return _parse(text.replace("\r\n", "\n").split("\n"))
+        read = _parse(lines)
     except _NotALock as error:
         return error.garbled
+    for number, (here, written) in enumerate(zip(lines, render(read).split("\n"), strict=False), 1):
+        if here != written:
+            return Garbled(
+                line=number, reason="`kernelspec resolve` would have written it otherwise"
+            )
+    return read
 
 
 def _parse(lines: list[str]) -> Lock:
@@ -196,6 +211,8 @@ def _parse(lines: list[str]) -> Lock:
     _take(rest, _HEAD, "it does not begin as a lock does")
     python_version = _take(rest, _PYTHON, "it does not say its Python")
     digest = _take(rest, _FINGERPRINT, "it does not say what it was made for")
+    if not _HEADER.fullmatch(f"{python_version} {digest}"):
+        raise _NotALock(2, "its Python or its fingerprint is none")
     packages = []
     while rest and rest[0][1].strip():
         packages.append(_parse_package(rest))

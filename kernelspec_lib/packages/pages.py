@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
+from math import prod
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import parse_tag
+from packaging.tags import Tag, parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -20,6 +21,7 @@ from kernelspec_lib.packages.target import Target
 
 _SDIST = (".tar.gz", ".zip")
 _LONGEST = 255
+_MOST_TAGS = 1000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHOLE = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/")
 _TITLE = re.compile(r"<title>\s*(links for|index of|simple|directory listing)", re.IGNORECASE)
@@ -62,7 +64,7 @@ class File:
         if self.tags is None:
             return None
         known = target.tags
-        return min((known[tag] for tag in parse_tag(self.tags) if tag in known), default=None)
+        return min((known[tag] for tag in _tags(self.tags) if tag in known), default=None)
 
     def installs(self, target: Target) -> bool:
         """Whether pip of *target* would install it without building anything."""
@@ -183,8 +185,12 @@ def from_html(name: str, text: bytes, url: str) -> Page:
     """
     reader = _Links(name, url)
     decoded = text.decode("utf-8", errors="replace")
-    reader.feed(decoded)
-    reader.close()
+    try:
+        reader.feed(decoded)
+        reader.close()
+    except AssertionError as error:
+        # html.parser gives up so on a section such as <![x[ that HTML has not.
+        raise NoPage("it is HTML that cannot be read") from error
     page = _page(name, reader.files)
     if not page.releases and not reader.seen and not _TITLE.search(decoded[:4096]):
         raise NoPage("it is HTML without a single file, such as a login page")
@@ -283,6 +289,21 @@ def _page(name: str, files: list[File]) -> Page:
     for one in files:
         releases.setdefault(one.version, []).append(one)
     return Page(name=name, releases={version: tuple(some) for version, some in releases.items()})
+
+
+@cache
+def _tags(text: str) -> frozenset[Tag]:
+    """The tags of a wheel; none where its name stands for more than anybody needs, or is no name.
+
+    Each of the three parts of "py2.py3-none-any" is a list, and a name of 255 letters can stand for
+    seventy thousand tags.
+    """
+    if prod(part.count(".") + 1 for part in text.split("-")) > _MOST_TAGS:
+        return frozenset()
+    try:
+        return parse_tag(text)
+    except ValueError:
+        return frozenset()
 
 
 @cache

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from kernelspec_lib.findings import RULES, Finding
 from kernelspec_lib.reports.judgement import Judgement, Look
+from kernelspec_lib.wording import LINES, printable
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -71,4 +72,5 @@ def _told(finding: Finding) -> str:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+    # XML takes the C1 controls, and so does a terminal that this report is printed on.
+    return printable(_NOT_XML.sub("\ufffd", text), LINES)

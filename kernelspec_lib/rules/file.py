@@ -62,4 +62,11 @@ RULES: tuple[Rule, ...] = (
         "a requirements.json of 100 MB",
         "a requirements.json of 1 KB",
     ),
+    error(
+        "KS009",
+        "leads-out",
+        "A link out of the kernel's folder would show what lies on the machine that checks it.",
+        "requirements.json is a link to ../../other/requirements.json",
+        "requirements.json is a file of its own",
+    ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelspec_lib.errors import FileUnusable
 from kernelspec_lib.packages import lock
 from kernelspec_lib.packages.lock import Garbled, Lock, LockedPackage
 from tests.projects import a_project
@@ -61,9 +61,14 @@ def test_no_file_is_no_lock(tmp_path: Path) -> None:
     assert lock.read(tmp_path / "requirements.lock") is None
 
 
-def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FileUnusable, match="Is a directory"):
-        lock.read(tmp_path)
+def test_what_is_no_file_of_the_folder_is_no_lock(tmp_path: Path) -> None:
+    assert lock.read(tmp_path) == Garbled(line=1, reason="it is not a file")
+    os.mkfifo(tmp_path / "pipe")
+    assert lock.read(tmp_path / "pipe") == Garbled(line=1, reason="it is not a file")
+    link = tmp_path / "requirements.lock"
+    link.symlink_to("/etc/passwd")
+    told = "it is a link that leads out of the kernel's folder"
+    assert lock.read(link) == Garbled(line=1, reason=told)
 
 
 @pytest.mark.parametrize(
