@@ -193,6 +193,15 @@ def test_a_device_or_pipe_is_written_to_and_a_link_followed(run: Run) -> None:
     assert codes(Path("real").read_text())
 
 
+def test_a_link_out_of_its_folder_is_replaced_and_not_followed(run: Run) -> None:
+    Path("precious").write_text("as it was")
+    Path("r").mkdir()
+    Path("r/link").symlink_to("../precious")
+    assert run("validate", "kernels/a", "-ojson", "--output-file", "r/link")[0] == 1
+    assert Path("precious").read_text() == "as it was"
+    assert codes(Path("r/link").read_text())
+
+
 def test_select_and_ignore_take_several_codes_and_families(run: Run) -> None:
     def told(*options: str) -> list[str]:
         return codes(run("validate", "kernels/a", "-ojson", *options)[1])

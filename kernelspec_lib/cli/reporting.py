@@ -16,6 +16,7 @@ import click
 from kernelspec_lib import reports
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.findings import RULES
+from kernelspec_lib.project import leads_out
 from kernelspec_lib.reports import REPORTERS
 from kernelspec_lib.reports.judgement import Judgement, Look
 from kernelspec_lib.wording import shown
@@ -171,8 +172,10 @@ def _write(path: Path, report: str) -> None:
     """Raises OSError."""
     raw = report.encode("utf-8", errors="replace")
     path.parent.mkdir(parents=True, exist_ok=True)
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
+    # A link out of its folder is replaced: who commits one would choose what is overwritten.
+    kept = path.is_relative_to("/dev") or not leads_out(path)
+    target = Path(os.path.realpath(path)) if kept else path
+    if kept and target.exists() and not target.is_file():
         # A pipe or a device is written to; putting a file in its place would take it away.
         target.write_bytes(raw)
         return
