@@ -340,6 +340,20 @@ def test_only_kernels_that_the_branch_touched(kernel: Make, run: Run) -> None:
     assert run("validate", "-r", ".", "--changed-since=-x")[0] == 2
 
 
+def test_files_that_changed_stand_for_the_kernels_around_them(kernel: Make, run: Run) -> None:
+    for folder in ("ada/a", "ada/b", "ada/b/inner"):
+        kernel(folder)
+    Path("ada/a/src").mkdir()
+    files = ("ada/a/src/x.py", "ada/a/Dockerfile", "ada/b/inner/Dockerfile", "README.md", "gone/x")
+    code, out, _ = run("validate", "--changed-files", "-o", "json", "--", *files)
+    checked = ["ada/a/requirements.json", "ada/b/inner/requirements.json"]
+    assert (code, json.loads(out)["checked"]) == (0, checked)
+    assert run("validate", "--changed-files")[0] == 0
+    code, out, err = run("validate", "--changed-files", "README.md", "-q")
+    assert (code, out, err) == (0, "", "no kernel was touched\n")
+    assert run("validate", "--changed-files", "-r", "x")[0] == 2
+
+
 def test_a_kernel_that_is_the_whole_repository(kernel: Make, run: Run) -> None:
     kernel("")
     git("init", "--initial-branch=main")

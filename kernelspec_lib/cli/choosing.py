@@ -24,6 +24,8 @@ class Choice:
     paths: tuple[str, ...]
     recursive: bool
     changed_since: str | None
+    changed_files: bool
+    """Whether the paths are files that changed, and not kernels."""
 
 
 def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,8 +41,13 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.argument("paths", metavar="[PATH]...", nargs=-1),
             click.option("-r", "--recursive", is_flag=True, help="Every kernel below each PATH."),
             click.option(
-                "--changed-since", metavar="REV",
-                help="Only kernels that this git branch touched since it left REV.",
+                "--changed-since", metavar="REV", envvar="PRE_COMMIT_FROM_REF",
+                help="Only kernels that this git branch touched since it left REV. "
+                "[default: what pre-commit says at a push]",
+            ),
+            click.option(
+                "--changed-files", is_flag=True,
+                help="Each PATH is a file that changed: judge the kernels around them.",
             ),
         )
     ):  # fmt: skip
@@ -53,6 +60,10 @@ def chosen(choice: Choice, environment: Mapping[str, str]) -> tuple[str, ...]:
 
     Raises UsageError where there is no kernel, or no git branch to ask.
     """
+    if choice.changed_files:
+        if choice.recursive:
+            raise UsageError("--changed-files names files, and --recursive is for folders")
+        return tuple(dict.fromkeys(one for path in choice.paths if (one := _around(path))))
     found: list[str] = []
     for path in choice.paths or (".",):
         kernels = list(_below(path)) if choice.recursive and Path(path).is_dir() else [path]
@@ -60,6 +71,12 @@ def chosen(choice: Choice, environment: Mapping[str, str]) -> tuple[str, ...]:
             kernels = _touched(path, kernels, choice.changed_since, environment)
         found += kernels
     return tuple(dict.fromkeys(found) if choice.recursive else found)
+
+
+def _around(file: str) -> str | None:
+    """The nearest folder around *file* that is a kernel's."""
+    folders = (folder for folder in Path(file).parents if (folder / REQUIREMENTS).is_file())
+    return next(map(str, folders), None)
 
 
 def _below(path: str) -> Iterator[str]:

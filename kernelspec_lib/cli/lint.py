@@ -131,7 +131,8 @@ def _judge(
     if wanted and wanted.output and len(paths) > 1:
         raise UsageError("--output names one file, and there are several kernels")
     if not paths:
-        common.echo(f"no kernel was touched since {choice.changed_since}", err=True)
+        since = f" since {choice.changed_since}" if choice.changed_since else ""
+        common.echo(f"no kernel was touched{since}", err=True)
     troubles = _Troubles()
     examined = []
     for path in paths:
