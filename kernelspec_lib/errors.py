@@ -113,3 +113,15 @@ class KernelFailed(KernelspecError):
         return "\n".join(
             (f"the kernel {self.kernel} {self.reason}", *(f"  {line}" for line in self.output))
         )
+
+
+class HubFailed(KernelspecError):
+    """The hub's machine cannot be reached, or could not do what was asked. Nothing is half done."""
+
+    def __init__(self, hub: str, reason: str, remedy: str = "") -> None:
+        super().__init__(hub, reason, remedy)
+        self.hub, self.reason, self.remedy = hub, reason, remedy
+
+    def __str__(self) -> str:
+        told = f"{self.hub}: {self.reason}"
+        return f"{told}; {self.remedy}" if self.remedy else told

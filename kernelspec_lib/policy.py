@@ -71,6 +71,8 @@ class Group:
     per_user: Budget = Budget()
     maximum_resources: Mapping[str, Any] = field(default_factory=dict)
     base_images: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
+    """Patterns with * and ? of owner/kernel: what others share with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +233,7 @@ def _group(name: str, value: Any) -> Group:
         per_user=Budget(**value.get("per_user", {})),
         maximum_resources=value.get("resources", {}).get("maximum", {}),
         base_images=tuple(value.get("base_images", ())),
+        kernels=tuple(value.get("kernels", ())),
     )
 
 

@@ -30,6 +30,7 @@ FLOORS: dict[str, float] = {
     "dockerfile": 2.5,
     "changes": 1.5,
     "document": 2,
+    "onhub": 1,
     "jsontext": 1.5,
     "jsonscan": 1,
     "naming": 1,

@@ -30,6 +30,10 @@ COMMANDS = {
     "emit": "deliver",
     "build": "deliver",
     "try": "start",
+    "install": "hub",
+    "uninstall": "hub",
+    "rollback": "hub",
+    "list": "hub",
     "policy": "policy",
     "explain": "look",
 }

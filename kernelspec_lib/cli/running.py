@@ -37,7 +37,7 @@ def owner(login: str | None, user: str | None) -> Owner:
 
     Raises UsageError for a login that no image can carry.
     """
-    named = login or os.environ.get("GITLAB_USER_LOGIN") or _who_runs_this()
+    named = named_login(login)
     found = Owner(login=identity.login(named))
     if user is not None:
         uid, gid = identity.user(user)
@@ -49,6 +49,11 @@ def owner(login: str | None, user: str | None) -> Owner:
             continue
         return replace(found, uid=account.pw_uid, gid=account.pw_gid)
     return found
+
+
+def named_login(login: str | None) -> str:
+    """Whom the option, GitLab or this machine name, in their own letters. Raises UsageError."""
+    return login or os.environ.get("GITLAB_USER_LOGIN") or _who_runs_this()
 
 
 def _who_runs_this() -> str:
@@ -94,7 +99,7 @@ class Progress:
 def progress(title: str) -> Iterator[Progress]:
     """On a terminal one line that changes; elsewhere all lines, one after the other."""
     if not sys.stderr.isatty() or os.environ.get("CI"):
-        yield Progress(step=_told, note=_told)
+        yield Progress(step=tell, note=tell)
         return
     from rich.console import Console
     from rich.text import Text
@@ -109,7 +114,8 @@ def progress(title: str) -> Iterator[Progress]:
         yield Progress(step=step, note=lambda line: console.print(Text(printable(line))))
 
 
-def _told(line: str) -> None:
+def tell(line: str) -> None:
+    """Print *line* on standard error."""
     common.echo(line, err=True)
 
 

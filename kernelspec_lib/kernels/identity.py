@@ -93,3 +93,12 @@ def reference(text: str) -> str:
             "registry.example/team/ada_churn:latest"
         )
     return text
+
+
+def registry_of(reference: str) -> str | None:
+    """The host, with its port, that the image *reference* is pulled from; None: none is named.
+
+    Source: `splitDockerDomain` in Docker's package `reference`.
+    """
+    host, slash, _ = reference.partition("/")
+    return host if slash and ("." in host or ":" in host or host == "localhost") else None

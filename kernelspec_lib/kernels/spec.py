@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from kernelspec_lib import __version__, data, project
-from kernelspec_lib.errors import FileUnusable, KernelspecError, UsageError
+from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.kernels.container import Container, docker_run
 from kernelspec_lib.kernels.identity import Owner, image_reference
+from kernelspec_lib.onhub import files, kernels
+from kernelspec_lib.onhub.files import KERNEL_JSON
+from kernelspec_lib.onhub.kernels import MADE_BY
 from kernelspec_lib.policy import Mount, Policy, runnable
 from kernelspec_lib.project import KernelProject, Resources
 from kernelspec_lib.wording import shown
 
-KERNEL_JSON = "kernel.json"
 LOGOS = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 MAX_LOGO = 1024 * 1024
-MAX_KERNEL_JSON = 4 * 1024 * 1024
-MADE_BY = "kernelspec"
-"""The key of metadata under which this generator writes, and knows its own."""
 
 CONNECTION_FILE = Mount(source="{connection_file}", target="/connection-spec", read_only=False)
 """Writable: ipykernel rewrites it where it adds keys of its own."""
@@ -138,56 +137,30 @@ def logos(folder: Path) -> dict[str, bytes]:
 def write(spec: KernelSpec, folder: Path, logos: Mapping[str, bytes]) -> None:
     """Make *folder* the kernel spec folder of *spec*.
 
-    What stands there is replaced whole if it is this owner's same kernel. Raises UsageError where
-    it is anything else, FileUnusable where the disk refuses; then nothing has changed.
+    What stands there is replaced whole, in one step, if it is this owner's same kernel. Raises
+    UsageError where it is anything else, FileUnusable where the disk refuses; then nothing has
+    changed.
     """
     folder = folder.absolute()
     _refuse_foreign(spec, folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".kernelspec-", dir=folder.parent) as name:
-            staged = Path(name, "new")
-            staged.mkdir()
-            for file, content in {KERNEL_JSON: to_json(spec).encode(), **logos}.items():
-                (staged / file).write_bytes(content)
-                (staged / file).chmod(0o644)
-            staged.chmod(0o755)
-            _put(staged, folder, Path(name, "old"))
+            staged = str(Path(name, "new"))
+            files.write_folder(staged, {KERNEL_JSON: to_json(spec).encode(), **logos})
+            files.replace_folder(staged, str(folder))
     except OSError as error:
         raise FileUnusable(str(folder), "write", error.strerror or str(error)) from error
 
 
-def _put(staged: Path, folder: Path, old: Path) -> None:
-    # A folder with something in it cannot be replaced in one step: go back if the second fails.
-    if not folder.exists():
-        staged.rename(folder)
-        return
-    folder.rename(old)
-    try:
-        staged.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-
-
 def _refuse_foreign(spec: KernelSpec, folder: Path) -> None:
-    if not folder.is_symlink():
-        if not folder.exists():
-            return
-        if folder.is_dir() and (not any(folder.iterdir()) or _is_same(spec, folder)):
-            return
     made = spec.metadata[MADE_BY]
-    raise UsageError(
-        f"{shown(str(folder))} exists, and is not the kernel {made['kernel']} of {made['owner']}; "
-        "name another folder, or remove it first"
-    )
-
-
-def _is_same(spec: KernelSpec, folder: Path) -> bool:
+    if kernels.is_own_link(str(folder)):
+        raise UsageError(
+            f"{shown(str(folder))} was put there by `kernelspec install`: use that, or `kernelspec "
+            f"uninstall {made['kernel']}` first"
+        )
     try:
-        # Of somebody else, perhaps: a pipe would never end.
-        found = json.loads(project.read_bytes(str(folder / KERNEL_JSON), MAX_KERNEL_JSON))
-        there, here = found["metadata"][MADE_BY], spec.metadata[MADE_BY]
-        return all(there[key] == here[key] for key in ("owner", "kernel"))
-    except (KernelspecError, ValueError, LookupError, TypeError, RecursionError):
-        return False
+        kernels.refuse_foreign(str(folder), made["kernel"], made["owner"])
+    except files.Refused as refusal:
+        raise UsageError(f"{refusal.text}; name another folder, or remove it first") from refusal
