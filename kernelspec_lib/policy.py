@@ -143,16 +143,17 @@ def runnable(policy: Policy) -> Policy:
 
     Raises UsageError otherwise: a kernel is never started in another way than the site decided.
     """
-    for key, asked, known in (
-        ("launcher", policy.launcher, "direct"),
-        ("network", policy.network, "host"),
-        ("engine", policy.engine, "docker"),
-    ):
-        if asked != known:
-            raise UsageError(
-                f"the site policy asks for the {key} {shown(asked)}, with which this version "
-                f"cannot start kernels yet; it can with {shown(known)}"
-            )
+    if policy.engine != "docker":
+        raise UsageError(
+            f"the site policy asks for the engine {shown(policy.engine)}, with which this version "
+            'cannot start kernels yet; it can with "docker"'
+        )
+    if policy.launcher == "direct" and policy.network != "host":
+        # Which ports to publish is known when the kernel starts, and not when this is written.
+        raise UsageError(
+            f"the site policy asks for the network {shown(policy.network)}, with which a plain "
+            'docker run cannot start kernels; set "launcher" to "supervised" or "sudo" there'
+        )
     return policy
 
 

@@ -40,7 +40,7 @@ def emit_command(
     owner = running.owner(login, user)
     reference = identity.reference(image) if image is not None else None
     emitted = spec.emit(project, policy, owner, reference)
-    if owner.uid is None:
+    if owner.uid is None and policy.launcher == "direct":
         common.echo(_who_is(owner.login), err=True)
     if output is None:
         common.echo(spec.to_json(emitted), nl=False)

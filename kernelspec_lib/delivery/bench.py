@@ -111,4 +111,6 @@ def _for_trial(policy: Policy, owner: Owner, place: Place, told: Callable[[str],
         else:
             told(f"{source} is not on this machine: the kernel is tried without it")
     work = Mount(source=str(place.work), target=policy.work_dir.target, read_only=False)
-    return dataclasses.replace(policy, work_dir=work, mounts=tuple(mounts))
+    return dataclasses.replace(
+        policy, work_dir=work, mounts=tuple(mounts), launcher="direct", network="host"
+    )

@@ -29,6 +29,9 @@ MAX_LOGO = 1024 * 1024
 
 CONNECTION_FILE = Mount(source="{connection_file}", target="/connection-spec", read_only=False)
 """Writable: ipykernel rewrites it where it adds keys of its own."""
+LAUNCHER = "kernelspec-launch"
+SUDO_LAUNCHER = "/usr/local/bin/kernelspec-launch"
+"""What the rule in sudoers names."""
 COMMAND = ("python", "-m", "ipykernel_launcher", "-f", CONNECTION_FILE.target)
 
 
@@ -54,7 +57,7 @@ def emit(
     """
     container = container_of(project, policy, owner, image)
     return KernelSpec(
-        argv=docker_run(container),
+        argv=_argv(policy, container),
         display_name=project.display_name,
         env={},
         metadata={
@@ -63,9 +66,28 @@ def emit(
                 "kernel": project.kernel_name,
                 "image": container.image,
                 "version": __version__,
+                # What a launcher holds against the site policy at each start.
+                "resources": _asked(project, "resources"),
+                "environment": _asked(project, "environment"),
             }
         },
     )
+
+
+def _argv(policy: Policy, container: Container) -> tuple[str, ...]:
+    match policy.launcher:
+        case "direct":
+            return docker_run(container)
+        case "supervised":
+            return (LAUNCHER, "{resource_dir}", CONNECTION_FILE.source)
+        case "sudo":
+            # Root finds the kernel spec itself: of what the user says, it takes a name.
+            return ("sudo", "-n", SUDO_LAUNCHER, container.kernel_name, CONNECTION_FILE.source)
+
+
+def _asked(project: KernelProject, key: str) -> Any:
+    value = project.document.value
+    return value.get(key, {}) if isinstance(value, dict) else {}
 
 
 def container_of(

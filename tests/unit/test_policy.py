@@ -245,10 +245,17 @@ def test_a_rule_that_says_nothing_is_a_mistake(tmp_path: Path, value: object, to
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("launcher", "sudo"), ("network", "bridge"), ("engine", "podman")]
-)
-def test_what_cannot_be_started_yet_is_refused(tmp_path: Path, key: str, value: str) -> None:
+@pytest.mark.parametrize(("key", "value"), [("network", "bridge"), ("engine", "podman")])
+def test_what_cannot_be_started_is_refused(tmp_path: Path, key: str, value: str) -> None:
     read = policy.load(written(tmp_path, {key: value}))
     with pytest.raises(UsageError, match=f"{key} .{value}"):
         policy.runnable(read)
+
+
+@pytest.mark.parametrize("launcher", ["supervised", "sudo"])
+@pytest.mark.parametrize("network", ["host", "bridge", "none"])
+def test_a_launcher_starts_kernels_in_every_network(
+    tmp_path: Path, launcher: str, network: str
+) -> None:
+    read = policy.load(written(tmp_path, {"launcher": launcher, "network": network}))
+    assert policy.runnable(read) is read

@@ -99,6 +99,8 @@ def test_kernel_json_says_no_more_than_jupyter_reads() -> None:
                 "kernel": "churn",
                 "image": "ada_churn:latest",
                 "version": __version__,
+                "resources": {},
+                "environment": {},
             }
         },
     }
@@ -264,3 +266,17 @@ def test_no_word_of_an_admitted_project_becomes_an_option(value: dict[str, Any])
     variables = [word.removeprefix("--env=") for word in words if word.startswith("--env=")]
     assert dict(one.split("=", 1) for one in variables) == {"USER": "ada", **project.environment}
     assert not any("\0" in word or "\n" in word for word in words)
+
+
+def test_a_supervised_kernel_is_started_by_the_launcher_that_reads_what_it_asks_for() -> None:
+    asked = {"resources": {"memory": "4g"}, "environment": {"A": "b"}}
+    emitted = spec.emit(a_project(**asked), Policy(launcher="supervised"), ADA)
+    assert emitted.argv == ("kernelspec-launch", "{resource_dir}", "{connection_file}")
+    made = emitted.metadata["kernelspec"]
+    assert {key: made[key] for key in asked} == asked
+
+
+def test_through_sudo_only_a_name_and_a_connection_file_are_handed_on() -> None:
+    emitted = spec.emit(a_project(), Policy(launcher="sudo"), ADA)
+    program = "/usr/local/bin/kernelspec-launch"
+    assert emitted.argv == ("sudo", "-n", program, "churn", "{connection_file}")

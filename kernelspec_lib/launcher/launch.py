@@ -1,0 +1,154 @@
+"""From a call to a container that runs."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+
+from kernelspec_lib.launcher import call as calls
+from kernelspec_lib.launcher import notes, places
+from kernelspec_lib.launcher.body import CONNECTION_TARGET, Body
+from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused, quoted
+from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.terms import Folder, Terms
+from kernelspec_lib.launcher.watchdog import Watchdog, remove
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+    from kernelspec_lib.launcher.call import Call
+
+OWNER = "kernelspec.owner"
+KERNEL = "kernelspec.kernel"
+CONNECTION_FILE = "kernelspec.connection_file"
+IMAGE = "kernelspec.image"
+LAUNCHER = "kernelspec.launcher"
+PARENT = "kernelspec.parent"
+
+
+class Running:
+    """A container that was started, and what holds it."""
+
+    __slots__ = ("engine", "id", "output", "terms", "watchdog")
+
+    def __init__(
+        self, engine: Engine, container: str, output: socket.socket, dog: Watchdog, terms: Terms
+    ) -> None:
+        self.engine, self.id, self.output = engine, container, output
+        self.watchdog, self.terms = dog, terms
+
+
+def start(call: Call) -> Running:
+    """Start the kernel of *call*. Raises Refused, and then nothing is left behind."""
+    terms = Terms(call.policy, call.asked.get("resources", {}), call.login)
+    engine, dog = Engine(call.socket), Watchdog(call.socket)
+    try:
+        with _Turn(call):
+            _clear(engine, call)
+            body = _body(engine, call, terms)
+            target = f"/containers/create?name={quoted(name_of(call))}"
+            container: str = engine.ask("POST", target, body.value)["Id"]
+            dog.guard(container)
+            try:
+                output = engine.attach(container)
+                engine.ask("POST", f"/containers/{container}/start")
+            except EngineRefused:
+                remove(engine, container)
+                raise
+    except EngineDown as error:
+        raise Refused(notes.engine_down(call.socket, str(error))) from error
+    except EngineRefused as error:
+        raise Refused(notes.engine_refused(error.message)) from error
+    return Running(engine, container, output, dog, terms)
+
+
+def name_of(call: Call) -> str:
+    """The container's name: the same for each start with this connection file."""
+    try:
+        # hashlib would load OpenSSL: four megabytes for as long as the kernel lives.
+        digest = importlib.import_module("_sha256").sha256
+    except ImportError:
+        digest = importlib.import_module("hashlib").sha256
+    told = digest(os.fsencode(call.connection.path)).hexdigest()[:12]
+    return f"kernelspec-{call.login}-{call.asked['kernel']}-{told}"
+
+
+def _clear(engine: Engine, call: Call) -> list[Any]:
+    """The owner's other containers. One that still holds the connection file is removed.
+
+    It would keep the ports: a client would go on talking to the old kernel, old variables and all.
+    """
+    wanted = quoted('{"label":["%s=%s"]}' % (OWNER, call.login))  # noqa: UP031 - braces
+    others = []
+    for one in engine.ask("GET", f"/containers/json?all=1&filters={wanted}"):
+        if one["Labels"].get(CONNECTION_FILE) == call.connection.path:
+            remove(engine, one["Id"])
+        else:
+            others.append(one)
+    return others
+
+
+def _body(engine: Engine, call: Call, terms: Terms) -> Body:
+    try:
+        image = engine.ask("GET", f"/images/{quoted(call.asked['image'])}/json")
+    except EngineRefused as error:
+        if error.status == 404:
+            raise Refused(notes.image_missing(call.asked["image"])) from error
+        raise
+    labels = {
+        OWNER: call.login,
+        KERNEL: call.asked["kernel"],
+        CONNECTION_FILE: call.connection.path,
+        IMAGE: image["Id"],
+        LAUNCHER: call.launcher,
+        PARENT: f"{call.server}:{calls.start_ticks(call.server)}",
+    }
+    body = Body(image["Id"], labels)
+    body.user(call.uid, call.gid, call.groups)
+    body.limit(terms.limits)
+    body.environment(
+        call.login,
+        call.asked.get("environment", {}),
+        (image.get("Config") or {}).get("Env") or (),
+        closed=terms.read_only_root,
+    )
+    _mount(body, call, terms)
+    body.host["NetworkMode"] = terms.network
+    return body
+
+
+def _mount(body: Body, call: Call, terms: Terms) -> None:
+    owner = places.AsOwner(call.uid, call.gid, call.groups)
+    places.make_work(terms.work.source, owner, call.uid, call.gid)
+    body.mount(call.connection.path, Folder(call.connection.path, CONNECTION_TARGET, False))
+    folders = (terms.work, *terms.mounts)
+    for folder in folders:
+        body.mount(folder.source, folder)
+    within = places.inside(call.notebook, folders)
+    body.value["WorkingDir"] = within or terms.work.target
+    if within is None:
+        body.say(notes.outside(call.notebook, folders))
+
+
+class _Turn:
+    """One launch of a user at a time: two at once must not share what is left of a budget."""
+
+    def __init__(self, call: Call) -> None:
+        self._path = f"/tmp/kernelspec-{call.uid}.lock"  # noqa: S108 - looked at before it is used
+        self._fd = -1
+
+    def __enter__(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self._path, flags, 0o600)
+            if os.fstat(self._fd).st_uid != os.geteuid():
+                raise PermissionError(1, "it belongs to somebody else")
+        except OSError as error:
+            raise Refused(f"{self._path} cannot be used: {error.strerror}.") from error
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)

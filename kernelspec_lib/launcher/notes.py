@@ -1,0 +1,71 @@
+"""What a user reads in the notebook, and what a kernel's first cell says."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kernelspec_lib.launcher.terms import Folder
+
+_TELLS = """
+from IPython import get_ipython
+def tell(*_):
+    import sys
+    get_ipython().events.unregister("pre_run_cell", tell)
+    sys.stderr.write({text})
+    sys.stderr.flush()
+get_ipython().events.register("pre_run_cell", tell)
+"""
+
+
+def in_first_cell(text: str) -> str:
+    """A line for IPython that says *text* once, above the output of the first cell."""
+    # A name space of its own: the user's variables are not touched.
+    return f"exec({_TELLS.format(text=ascii(text))!a}, {{}})"
+
+
+def engine_down(socket: str, reason: str) -> str:
+    if reason == "Permission denied":
+        return (
+            f"You may not use Docker on this machine ({socket}: permission denied). Please tell "
+            "your administrator: with the launcher `sudo` in the site policy, you need not."
+        )
+    return (
+        f"Docker does not answer on this machine ({socket}: {reason}). Please tell your "
+        "administrator, and restart the kernel when it is back."
+    )
+
+
+def engine_refused(message: str) -> str:
+    _, missing, path = message.partition("bind source path does not exist: ")
+    if missing:
+        return (
+            f"The folder {path}, which the site policy mounts into every kernel, does not exist "
+            "on this machine. Please tell your administrator."
+        )
+    return f"Docker would not start the kernel: {message}"
+
+
+def image_missing(image: str) -> str:
+    return (
+        f"The image {image} of this kernel is not on this machine. Its pipeline brings it: run "
+        "that again, or ask your administrator for `docker pull`; then restart the kernel."
+    )
+
+
+def outside(notebook: str, folders: Sequence[Folder]) -> str:
+    kept = ", ".join(folder.target for folder in folders if not folder.read_only)
+    return (
+        f"Note: this notebook lies in {notebook}, which the kernel cannot see. It works in "
+        f"{folders[0].target}. Only what it writes to {kept} is kept; all else is lost when the "
+        "kernel ends. Move the notebook there to read and write beside it.\n"
+    )
+
+
+def size(count: float) -> str:
+    """*count* bytes for people, such as "512 MiB"."""
+    for unit, name in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return f"{count:.0f} bytes"

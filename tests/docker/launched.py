@@ -1,0 +1,70 @@
+"""Kernels that `kernelspec-launch` starts, as Jupyter calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
+
+from tests.docker.conftest import Kernel, kernelspec
+from tests.docker.test_line import UID, Running
+
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def policy(kernel: Kernel, folder: Path, **keys: Any) -> Path:
+    """A site policy with the launcher `supervised`, and the work folder of *kernel*."""
+    work = {"source": str(kernel.work), "target": "/home/{login}/work"}
+    path = folder / "policy.json"
+    path.write_text(json.dumps({"launcher": "supervised", "work_dir": work, **keys}))
+    return path
+
+
+def manager(kernel: Kernel, folder: Path, site: Path, **more: Any) -> KernelManager:
+    """The manager of *kernel*, emitted for the policy *site* into *folder*, and not started."""
+    kernels, runtime = folder / "kernels", folder / "runtime, with a comma"
+    runtime.mkdir(exist_ok=True)
+    words = ("emit", str(kernel.folder), f"--output={kernels / 'churn'}")
+    emitted = kernelspec(*words, KERNELSPEC_POLICY=str(site))
+    assert emitted.returncode == 0, emitted.stderr
+    os.chown(kernel.work, UID, UID)
+    number = len(list(runtime.iterdir()))
+    made = KernelManager(
+        kernel_name="churn",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
+        connection_file=str(runtime / f"kernel-{number}.json"),
+        cache_ports=False,
+        **more,
+    )
+    made.write_connection_file()
+    os.chown(made.connection_file, UID, UID)
+    return made
+
+
+def variables(site: Path, **more: str) -> dict[str, str]:
+    """What a notebook server hands on to the launcher."""
+    return {**os.environ, "PATH": PATH, "KERNELSPEC_POLICY": str(site), **more}
+
+
+@contextmanager
+def running(
+    made: KernelManager, kernel: Kernel, environment: Mapping[str, str], cwd: Path | None = None
+) -> Iterator[Running]:
+    """The kernel of *made*, started, and shut down at the end."""
+    made.start_kernel(env=dict(environment), cwd=str(cwd or kernel.work))
+    client = made.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield Running(manager=made, client=client, kernel=kernel)
+    finally:
+        client.stop_channels()
+        if made.has_kernel:
+            made.shutdown_kernel()
