@@ -11,7 +11,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import pages
+from kernelspec_lib.packages import wire
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.settings import IndexConfig, configure
 from kernelspec_lib.packages.transport import CONNECTIONS, Patience, Reply, Transport
@@ -159,18 +159,18 @@ class HttpIndex:
             return None
         try:
             return self._parse(name, reply)
-        except pages.NoPage as error:
+        except wire.NoPage as error:
             raise self._unreachable(self._described(reply, error), _LOGIN) from error
 
     @staticmethod
     def _parse(name: str, reply: Reply) -> Page:
         if reply.content_type.endswith("json"):
-            return pages.from_json(name, reply.body, reply.url)
+            return wire.from_json(name, reply.body, reply.url)
         if reply.content_type.endswith(("html", "xhtml+xml")):
-            return pages.from_html(name, reply.body, reply.url)
-        raise pages.NoPage("it is neither HTML nor JSON")
+            return wire.from_html(name, reply.body, reply.url)
+        raise wire.NoPage("it is neither HTML nor JSON")
 
-    def _described(self, reply: Reply, error: pages.NoPage) -> str:
+    def _described(self, reply: Reply, error: wire.NoPage) -> str:
         sent = ""
         host = urlsplit(reply.url).hostname
         if host != urlsplit(self._transport.config.url).hostname:

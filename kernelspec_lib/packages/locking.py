@@ -67,9 +67,9 @@ def chosen(compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver) -> list[C
 def _telling(one: Chosen, index: Index) -> Chosen:
     """*one*, whose page says which Pythons it is for, as pages of old indexes never do."""
     files = one.page.of(one.version)
-    if one.page.tells_pythons or not any(file.tags is not None for file in files):
-        return one
     wheels = [file for file in files if file.tags is not None]
+    if not wheels or any(file.requires_python for file in files) or one.page.tells_pythons:
+        return one
     wanted = sources.read(index, one.page.name, wheels).requires_python
     if not wanted:
         return one

@@ -95,13 +95,12 @@ def _unknown(lib: Lib, libs: Sequence[Lib], index: Index, familiar: Familiar) ->
 
 def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
     """What is wrong with *lib*, whose page is *page*, on *target*."""
-    newest = page.newest_for(target)
     matching = list(_matching(lib, page))
     pinned = any(one.operator in ("==", "===") for one in lib.requirement.specifier)
     standing = [one for one in matching if pinned or not _withdrawn(page.of(one))]
     if not standing:
         withdrawn = matching[0] if matching else None
-        nearest = _nearest(lib, page, target)
+        newest, nearest = page.newest_for(target), _nearest(lib, page, target)
         yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn, nearest=nearest)
         return
     finals = [one for one in standing if not one.is_prerelease]
@@ -109,12 +108,13 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
     candidates = standing if lib.requirement.specifier.prereleases else finals or standing
     chosen = next((one for one in candidates if _installs(page.of(one), target)), None)
     if chosen is None:
-        yield _unusable(lib, page, candidates, target, newest)
+        yield _unusable(lib, page, candidates, target, page.newest_for(target))
         return
     if not finals and not lib.requirement.specifier.prereleases:
         yield OnlyPrereleases(lib=lib, version=chosen)
     reason = _withdrawn(page.of(chosen))
     if reason is not None:
+        newest = page.newest_for(target)
         yield Yanked(lib=lib, version=chosen, reason=reason, newest=newest)
 
 
@@ -224,14 +224,13 @@ def recheck(
         page = pages[name]
         files = page.of(version)
         lib = next((one for one in roots[name] if one.name == name), None)
-        newest = page.newest_for(target)
         built = name in buildable
         if any(one.installs(target) or (built and one.is_source_for(target)) for one in files):
             reason = _withdrawn(files)
             if reason is not None and lib is None:
                 yield Yanked(
-                    lib=None, name=name, version=version, reason=reason, newest=newest,
-                    asked_by=roots[name],
+                    lib=None, name=name, version=version, reason=reason,
+                    newest=page.newest_for(target), asked_by=roots[name],
                 )  # fmt: skip
         elif files and not any(one.admits(target) for one in files):
             yield OtherPython(
@@ -239,8 +238,8 @@ def recheck(
                 name=name,
                 version=version,
                 requires_python=files[0].requires_python,
-                newest=newest,
+                newest=page.newest_for(target),
                 asked_by=roots[name],
             )
         else:
-            yield no_wheel(lib, name, version, page, newest, roots[name])
+            yield no_wheel(lib, name, version, page, page.newest_for(target), roots[name])

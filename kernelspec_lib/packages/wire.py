@@ -1,0 +1,200 @@
+"""A page of an index as it is sent: JSON (PEP 691) or HTML (PEP 503)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from kernelspec_lib.packages.pages import Page, Row, joined, packed
+
+_SDIST = (".tar.gz", ".zip")
+_LONGEST = 255
+_TITLE = re.compile(r"<title>\s*(links for|index of|simple|directory listing)", re.IGNORECASE)
+"""How indexes head a page of a package that has no file (any more)."""
+
+
+class NoPage(Exception):
+    """The text is no page of a package index, whatever its status said."""
+
+
+class _Hashes(msgspec.Struct, gc=False):
+    sha256: str | None = None
+
+
+class _Digests(msgspec.Struct, gc=False):
+    """That a file's metadata lies beside it, with its digests, which are not looked at."""
+
+
+class _Told(msgspec.Struct, gc=False, rename="kebab"):
+    """One file, in the words of PEP 691, PEP 700 and PEP 714."""
+
+    filename: str
+    url: str = ""
+    hashes: _Hashes | None = None
+    requires_python: str | None = None
+    yanked: bool | str | None = False
+    core_metadata: bool | _Digests | msgspec.UnsetType | None = msgspec.UNSET
+    dist_info_metadata: bool | _Digests | None = False
+    size: int | None = None
+
+
+class _Whole(msgspec.Struct, gc=False):
+    files: list[_Told]
+
+
+_whole = msgspec.json.Decoder(_Whole)
+
+
+def from_json(name: str, text: bytes, url: str) -> Page:
+    """The page in *text*, which was found at *url*. Raises NoPage.
+
+    Source: PEP 691, PEP 700. A file that is not as they say is left out, and the rest is used.
+    """
+    try:
+        told = _whole.decode(text).files
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        told = list(_by_and_by(text))
+    return Page(name=name, releases=packed(url, _rows(name, told)))
+
+
+def _by_and_by(text: bytes) -> Iterator[_Told]:
+    """The files on a page that is not wholly as it should be. Raises NoPage."""
+    try:
+        told: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NoPage("it breaks off, or is not JSON") from error
+    files = told.get("files") if isinstance(told, dict) else None
+    if not isinstance(files, list):
+        raise NoPage("it is JSON without a list of files")
+    for row in files:
+        if isinstance(row, dict) and isinstance(row.get("filename"), str):
+            hashes = row.get("hashes")
+            sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
+            yanked, size = row.get("yanked"), row.get("size")
+            yield _Told(
+                filename=row["filename"],
+                url=_text(row.get("url")),
+                hashes=_Hashes(sha256=_text(sha256)),
+                requires_python=_text(row.get("requires-python")),
+                yanked=yanked if isinstance(yanked, str) else bool(yanked),
+                core_metadata=bool(row.get("core-metadata", row.get("dist-info-metadata"))),
+                size=size if isinstance(size, int) and abs(size) < 2**63 else None,
+            )
+
+
+def _text(told: object) -> str:
+    return told if isinstance(told, str) else ""
+
+
+def _rows(name: str, files: list[_Told]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = {}
+    for one in files:
+        text = _version(name, one.filename)
+        metadata, yanked = one.core_metadata, one.yanked
+        if metadata is msgspec.UNSET:
+            metadata = one.dist_info_metadata
+        row = (
+            one.filename,
+            one.url,
+            one.hashes.sha256 if one.hashes else None,
+            one.requires_python or "",
+            (yanked if isinstance(yanked, str) else "") if yanked else None,
+            metadata is not None and metadata is not False,
+            one.size,
+        )
+        if text in grouped:
+            grouped[text].append(row)
+        elif text:
+            grouped[text] = [row]
+    return grouped
+
+
+def from_html(name: str, text: bytes, url: str) -> Page:
+    """The page in *text*, which was found at *url*. Raises NoPage.
+
+    Source: PEP 503, PEP 592. A login page is HTML too: one without a single file must at least
+    have the title of an index.
+    """
+    reader = _Links(name, url)
+    decoded = text.decode("utf-8", errors="replace")
+    try:
+        reader.feed(decoded)
+        reader.close()
+    except AssertionError as error:
+        # html.parser gives up so on a section such as <![x[ that HTML has not.
+        raise NoPage("it is HTML that cannot be read") from error
+    page = Page(name=name, releases=packed(url, reader.rows))
+    if not page.releases and not reader.seen and not _TITLE.search(decoded[:4096]):
+        raise NoPage("it is HTML without a single file, such as a login page")
+    return page
+
+
+class _Links(HTMLParser):
+    def __init__(self, name: str, base: str) -> None:
+        super().__init__()
+        self.name = name
+        self.base = base
+        self.rows: dict[str, list[Row]] = {}
+        self.seen = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        href = given.get("href")
+        if tag == "base" and href:
+            self.base = joined(self.base, href) or self.base
+        if tag == "meta" and given.get("name") == "pypi:repository-version":
+            self.seen = True
+        if tag == "a" and href:
+            self._file(joined(self.base, href), given)
+
+    def _file(self, address: str, given: dict[str, str | None]) -> None:
+        parts = urlsplit(address)
+        filename = unquote(parts.path.rpartition("/")[2])
+        text = _version(self.name, filename)
+        if text:
+            row = (
+                filename,
+                address.partition("#")[0],
+                parts.fragment.removeprefix("sha256="),
+                given.get("data-requires-python") or "",
+                (given["data-yanked"] or "") if "data-yanked" in given else None,
+                "data-core-metadata" in given or "data-dist-info-metadata" in given,
+                None,
+            )
+            self.rows.setdefault(text, []).append(row)
+
+
+def _version(name: str, filename: str) -> str:
+    """The text of the version in *filename*; empty for what is no wheel and no sources.
+
+    Source: the specification of binary distributions, for name-version(-build)?-tags.whl.
+    """
+    # A longer name is no file, and may stand for more tags than there is memory.
+    if len(filename) > _LONGEST:
+        return ""
+    if filename.endswith(".whl"):
+        parts = filename.split("-")
+        return parts[1] if len(parts) in (5, 6) else ""
+    for suffix in _SDIST:
+        if filename.endswith(suffix):
+            return _behind(name, filename[: -len(suffix)])
+    return ""
+
+
+def _behind(name: str, stem: str) -> str:
+    """The version in the *stem* of a source distribution of *name*.
+
+    Old ones have hyphens in either: functools32-3.2.3-1 is 3.2.3.post1.
+    """
+    parts = stem.split("-")
+    for count in range(1, len(parts)):
+        if canonicalize_name("-".join(parts[:count])) == name:
+            return "-".join(parts[count:])
+    return parts[-1]
