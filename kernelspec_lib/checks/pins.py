@@ -11,6 +11,7 @@ from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock as locks
 from kernelspec_lib.packages import names, system_packages
 from kernelspec_lib.packages.lock import Garbled, Lock
+from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
     Conflict,
     NoSuchVersion,
@@ -25,7 +26,6 @@ from kernelspec_lib.packages.problems import (
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
-from kernelspec_lib.packages.sources import Trust
 from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import LOCK, KernelProject, Lib
 from kernelspec_lib.wording import shown

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock as Mutex
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -19,7 +20,7 @@ from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel, site
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding
-from kernelspec_lib.packages import binaries, children, lock, settings, target, verdicts
+from kernelspec_lib.packages import binaries, children, guess, lock, settings, target, verdicts
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.verdicts import Verdicts
@@ -75,6 +76,7 @@ def resolved(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Re
         waiting = [one(asking, wanted, project) for project in kernels]
         for answer in waiting:
             yield answer()
+        asking.close()
 
 
 class _Asking:
@@ -89,24 +91,35 @@ class _Asking:
         self.familiar: Callable[[], Collection[str]] = tuple
         """Names of libraries that the site uses."""
         self._begun: dict[object, Callable[[], object]] = {}
-        self._open: tuple[Index, children.Threads] | None = None
+        self._threads: children.Threads | None = None
+        self._opening = Mutex()
+        self._open: Index | None = None
 
-    def once(self, key: object, task: Callable[..., object]) -> Callable[[], object]:
-        """Hands out *task*, which takes the index and uv's cache, unless *key* is under way."""
-        if self._open is None:
-            from kernelspec_lib.packages.index import open_index
+    def index(self) -> Index:
+        """The index, opened for the first who asks."""
+        with self._opening:
+            if self._open is None:
+                from kernelspec_lib.packages.index import open_index
 
+                self._open = self._stack.enter_context(open_index(self.config))
+            return self._open
+
+    def once(self, key: object, task: Callable[[Path], object]) -> Callable[[], object]:
+        """Hands out *task*, which takes the folder of uv's cache, unless *key* is under way."""
+        if self._threads is None:
             if self._cache is None:
                 folder = tempfile.TemporaryDirectory(prefix="kernelspec-cache-")
                 self._cache = Path(self._stack.enter_context(folder))
-            if self.verdicts is not None:
-                self.verdicts.prune()
-            index = self._stack.enter_context(open_index(self.config))
-            self._open = index, self._stack.enter_context(children.threads(os.cpu_count() or 1))
+            self._threads = self._stack.enter_context(children.threads(os.cpu_count() or 1))
         if key not in self._begun:
-            index, threads = self._open
-            self._begun[key] = threads.hand_out(partial(task, index, self._cache))
+            assert self._cache is not None  # noqa: S101 - made together with the threads
+            self._begun[key] = self._threads.hand_out(partial(task, self._cache))
         return self._begun[key]
+
+    def close(self) -> None:
+        """Takes what is old out of what is kept."""
+        if self._threads is not None and self.verdicts is not None:
+            self.verdicts.prune()
 
 
 def _resolved_one(
@@ -117,34 +130,54 @@ def _resolved_one(
     kept = asking.verdicts.get(key) if asking.verdicts and key else None
     if kept is not None:
         return lambda: _allowed(Resolved(project=project, lock=kept, path=path), wanted.policy)
-    from kernelspec_lib.checks import pins
-    from kernelspec_lib.packages import resolver
 
-    def task(index: Index, cache: Path) -> Lock | resolver.Unresolved:
+    def task(cache: Path) -> object:
+        # What resolving needs is loaded while uv is at work.
+        begun = guess.begin(project, asking.config, os.environ, cache, wanted.policy)
+        from kernelspec_lib.packages import resolver
+
         return resolver.resolve_with(
-            index, project, asking.config, os.environ, cache, wanted.policy, asking.familiar
+            asking.index(),
+            project,
+            asking.config,
+            os.environ,
+            cache,
+            wanted.policy,
+            asking.familiar,
+            begun,
         )
 
     waiting = asking.once(key or path, task)
 
-    def answer() -> Resolved:
-        outcome = waiting()
-        match outcome:
-            case Lock():
-                if asking.verdicts and key:
-                    asking.verdicts.put(key, outcome)
-                found = _kept(project, pins.check(project, outcome), wanted.policy)
-                done = Resolved(project=project, findings=found, lock=outcome, path=path)
-                return _allowed(done, wanted.policy)
-            case resolver.Unresolved():
-                found = _kept(project, pins.check(project, outcome), wanted.policy)
-                trouble = outcome.trouble
-                return Resolved(project=project, findings=found, trouble=trouble, path=path)
-            case KernelspecError():
-                return Resolved(project=project, trouble=outcome, path=path)
-        raise AssertionError(outcome)
+    return lambda: _answer(asking, wanted, project, key, waiting)
 
-    return answer
+
+def _answer(
+    asking: _Asking,
+    wanted: Resolving,
+    project: KernelProject,
+    key: str | None,
+    waiting: Callable[[], object],
+) -> Resolved:
+    """What came of *project* once it was resolved. key: what its lock is kept under."""
+    from kernelspec_lib.checks import pins
+    from kernelspec_lib.packages import resolver
+
+    path = _path(wanted, project)
+    outcome = waiting()
+    match outcome:
+        case Lock():
+            if asking.verdicts and key:
+                asking.verdicts.put(key, outcome)
+            found = _kept(project, pins.check(project, outcome), wanted.policy)
+            done = Resolved(project=project, findings=found, lock=outcome, path=path)
+            return _allowed(done, wanted.policy)
+        case resolver.Unresolved():
+            found = _kept(project, pins.check(project, outcome), wanted.policy)
+            return Resolved(project=project, findings=found, trouble=outcome.trouble, path=path)
+        case KernelspecError():
+            return Resolved(project=project, trouble=outcome, path=path)
+    raise AssertionError(outcome)
 
 
 def _locked_one(
@@ -163,8 +196,8 @@ def _locked_one(
     if stale or not isinstance(committed, Lock):
         return lambda: Resolved(project=project, findings=stale, path=path)
 
-    def task(index: Index, cache: Path) -> standing.Standing:
-        return standing.of(committed, project, index, wanted.policy.images)
+    def task(_: Path) -> standing.Standing:
+        return standing.of(committed, project, asking.index(), wanted.policy.images)
 
     waiting = asking.once(project.place, task)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kernelspec_lib.errors import KernelspecError
 
@@ -72,25 +72,36 @@ def run(
     return subprocess.CompletedProcess(command, process.returncode, out, error)
 
 
-@contextmanager
-def beside(task: Callable[[], T]) -> Iterator[Callable[[], T]]:
-    """A function that waits for the answer of *task*, which begins at once in a thread.
+class Beside(Generic[T]):
+    """A task that runs in a thread of its own from now on."""
 
-    Once the block is left, nobody wants the answer: a program that *task* waits for is killed.
-    """
-    own = _Own()
+    def __init__(self, task: Callable[[], T]) -> None:
+        self._own = _Own()
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._future = self._pool.submit(self._work, task)
 
-    def work() -> T:
-        _own.set(own)
+    def _work(self, task: Callable[[], T]) -> T:
+        _own.set(self._own)
         return task()
 
-    pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(work)
+    def answer(self) -> T:
+        """What came of the task, or its exception, once it has ended."""
+        return self._future.result()
+
+    def end(self) -> None:
+        """Nobody wants the answer any more: a program that the task waits for is killed."""
+        self._own.end()
+        self._pool.shutdown()
+
+
+@contextmanager
+def beside(task: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """A function that waits for the answer of *task*, which is wanted until the block is left."""
+    running = Beside(task)
     try:
-        yield future.result
+        yield running.answer
     finally:
-        own.end()
-        pool.shutdown()
+        running.end()
 
 
 class Threads:

@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from threading import Lock
-from typing import Protocol
+from threading import BoundedSemaphore, Lock
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import wire
 from kernelspec_lib.packages.pages import File, Page
-from kernelspec_lib.packages.settings import IndexConfig, configure
-from kernelspec_lib.packages.transport import CONNECTIONS, Patience, Reply, Transport
+from kernelspec_lib.packages.settings import CONNECTIONS, IndexConfig, configure
+
+if TYPE_CHECKING:
+    from kernelspec_lib.packages.transport import Patience, Reply, Transport
 
 __all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of", "signed_in"]
 
@@ -50,11 +52,11 @@ class Index(Protocol):
 @contextmanager
 def open_index(config: IndexConfig, patience: Patience | None = None) -> Iterator[Index]:
     """The index that *config* describes, for as long as the block runs."""
-    transport = Transport(config, patience or Patience.of(config))
+    index = HttpIndex(config, patience)
     try:
-        yield HttpIndex(transport)
+        yield index
     finally:
-        transport.close()
+        index.close()
 
 
 def signed_in(config: IndexConfig) -> IndexConfig:
@@ -65,10 +67,8 @@ def signed_in(config: IndexConfig) -> IndexConfig:
     """
     if config.keyring is None or not config.keyring.is_there:
         return config
-    transport = Transport(config, Patience.of(config))
-    with suppress(IndexUnreachable):
-        transport.get(f"{config.url}/{_WELL_KNOWN}/", 1, whole=False)
-    transport.close()
+    with open_index(config) as index, suppress(IndexUnreachable):
+        index.beginning(f"{config.url}/{_WELL_KNOWN}/", 1)
     return config
 
 
@@ -98,11 +98,30 @@ def pages_of(
 class HttpIndex:
     """An index behind a URL. Pages are asked for once."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, config: IndexConfig, patience: Patience | None = None) -> None:
+        self._config, self._patience = config, patience
+        self._opened: Transport | None = None
+        self._opening = Lock()
+        self._busy = BoundedSemaphore(CONNECTIONS)
         self._pages: dict[str, Page | None] = {}
         self._asking: dict[str, Lock] = {}
         self._failed: dict[str, IndexUnreachable] = {}
+
+    @property
+    def _transport(self) -> Transport:
+        # requests takes long to load, and whoever opens an index has uv to start first.
+        with self._opening:
+            if self._opened is None:
+                from kernelspec_lib.packages.transport import Patience, Transport
+
+                self._opened = Transport(self._config, self._patience or Patience.of(self._config))
+            return self._opened
+
+    def close(self) -> None:
+        """Ends the session."""
+        with self._opening:
+            if self._opened is not None:
+                self._opened.close()
 
     def page(self, name: str) -> Page | None:
         """As Index.page.
@@ -131,7 +150,7 @@ class HttpIndex:
         """As Index.probe: a well-known package, or else the root, must be there."""
         if self.page(_WELL_KNOWN) is not None:
             return
-        reply = self._transport.get(f"{self._transport.config.url}/", 64 * 1024, whole=False)
+        reply = self._transport.get(f"{self._config.url}/", 64 * 1024, whole=False)
         said = reply.body.lstrip()[:1024].lower()
         if not reply.found or not (said.startswith(b"{") or b"<a " in reply.body):
             raise self._unreachable(
@@ -154,7 +173,8 @@ class HttpIndex:
         return reply.body if reply.found else None
 
     def _read(self, name: str) -> Page | None:
-        reply = self._transport.get(f"{self._transport.config.url}/{name}/")
+        with self._busy:
+            reply = self._transport.get(f"{self._config.url}/{name}/")
         if not reply.found:
             return None
         try:
@@ -173,9 +193,9 @@ class HttpIndex:
     def _described(self, reply: Reply, error: wire.NoPage) -> str:
         sent = ""
         host = urlsplit(reply.url).hostname
-        if host != urlsplit(self._transport.config.url).hostname:
+        if host != urlsplit(self._config.url).hostname:
             sent = f", sent on to {host},"
         return f"what it answers{sent} is no page of a package: {error}"
 
     def _unreachable(self, reason: str, remedy: str = "") -> IndexUnreachable:
-        return IndexUnreachable(self._transport.config.shown, reason, remedy)
+        return IndexUnreachable(self._config.shown, reason, remedy)

@@ -11,10 +11,10 @@ from packaging.version import Version
 from kernelspec_lib.packages import lock, look, sources, uv
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.lock import Lock, LockedPackage
+from kernelspec_lib.packages.metadata import NOTHING
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
-from kernelspec_lib.packages.sources import NOTHING
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Lib

@@ -23,7 +23,7 @@ from kernelspec_lib.packages.problems import (
     UnknownLib,
     Yanked,
 )
-from kernelspec_lib.packages.target import Target
+from kernelspec_lib.packages.target import Target, counted
 from kernelspec_lib.project import Lib
 
 Familiar: TypeAlias = Callable[[], Collection[str]]
@@ -70,13 +70,6 @@ def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:
     if isinstance(problem, SourceOnly) and problem.lib and problem.lib.name in names.PLACEHOLDERS:
         return replace(_unknown(problem.lib, libs, index, tuple), placeholder=True)
     return problem
-
-
-def counted(libs: Sequence[Lib], target: Target) -> tuple[Lib, ...]:
-    """Those of *libs* that count on *target*: their marker holds there."""
-    seen = dict(target.marker_environment)
-    markers = [(lib, lib.requirement.marker) for lib in libs]
-    return tuple(lib for lib, marker in markers if marker is None or marker.evaluate(seen))
 
 
 def _unknown(lib: Lib, libs: Sequence[Lib], index: Index, familiar: Familiar) -> UnknownLib:

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias
 from packaging.version import Version
 
 from kernelspec_lib.findings import RULES
-from kernelspec_lib.packages.sources import Trust
+from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.project import Lib
 
 

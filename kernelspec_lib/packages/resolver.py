@@ -7,18 +7,18 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import children, conflicts, locking, sources, uv, verdicts
+from kernelspec_lib.packages import ahead, conflicts, guess, locking, sources, uv, verdicts
 from kernelspec_lib.packages import target as targets
+from kernelspec_lib.packages.guess import Guess
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.packages.look import Familiar, Seen, counted, look
+from kernelspec_lib.packages.look import Familiar, Seen, look
 from kernelspec_lib.packages.problems import (
     Conflict,
     OnlyPrereleases,
@@ -82,23 +82,38 @@ def resolve_with(
     cache: Path | None = None,
     policy: Policy = _BUILT_IN,
     familiar: Familiar = tuple,
+    begun: Guess | None = None,
 ) -> Lock | Unresolved:
     """As `resolve`, with an index that is open already.
 
     familiar: names of libraries that the site uses, asked for where a name is not known.
+    begun: uv's answer, if it was asked already.
     """
+    cache = cache or _cache_of(environment)
     target = targets.of(project, policy.images)
-    libs = counted(project.libs, target)
+    libs = targets.counted(project.libs, target)
     solver = Solver(
         index=index,
         config=config,
         target=target,
         environment=environment,
-        cache=cache or _cache_of(environment),
+        cache=cache,
         extras={lib.name: lib.requirement.extras for lib in libs},
     )
-    seen = _seen(libs, solver, familiar)
+    begun = begun or guess.begin(project, config, environment, cache, policy)
+    seen = _seen(libs, solver, familiar, begun)
     problems = tuple(_knowing(config, policy, one) for one in seen.problems)
+    return _locked(project, solver, policy, seen, problems)
+
+
+def _locked(
+    project: KernelProject,
+    solver: Solver,
+    policy: Policy,
+    seen: Seen,
+    problems: tuple[Problem, ...],
+) -> Lock | Unresolved:
+    """What comes of *project*, of which the direct look found *problems*."""
     try:
         if any(map(is_error, problems)):
             return Unresolved(problems=problems, trouble=seen.trouble)
@@ -116,20 +131,22 @@ def resolve_with(
         return Unresolved(problems=problems, trouble=trouble)
 
 
-def _seen(libs: Sequence[Lib], solver: Solver, familiar: Familiar) -> Seen:
+def _seen(libs: Sequence[Lib], solver: Solver, familiar: Familiar, begun: Guess) -> Seen:
     """What the direct look at *libs* finds, while uv is at work already.
 
     uv's answer is kept where the look found nothing that makes it worthless. Its errors are not:
     they come again with the question.
     """
-    guess = partial(solver.guess, [lib.requirement for lib in libs])
-    with children.beside(guess) as guessed:
-        seen = look(libs, solver.index, solver.target, familiar)
-        built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
-        solver.learnt.update({name: {} for name in built})
-        if not (built or seen.trouble or any(map(is_error, seen.problems))):
-            with suppress(KernelspecError):
-                solver.ahead.append(guessed())
+    try:
+        with ahead.foreseeing(solver.index, solver.cache):
+            seen = look(libs, solver.index, solver.target, familiar)
+            built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
+            solver.learnt.update({name: {} for name in built})
+            if not (built or seen.trouble or any(map(is_error, seen.problems))):
+                with suppress(KernelspecError):
+                    solver.ahead.append(begun.answer())
+    finally:
+        begun.end()
     return seen
 
 

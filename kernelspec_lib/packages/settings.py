@@ -30,6 +30,8 @@ _SYSTEM_CAS = (
     "/etc/ssl/cert.pem",
 )
 """Where Debian, Red Hat, SUSE and Alpine keep them."""
+CONNECTIONS = 12
+"""How many an index has to bear at once; more are no faster."""
 _PORTS = {"http": 80, "https": 443}
 
 

@@ -19,8 +19,8 @@ from packaging.version import Version
 from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import sources, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
+from kernelspec_lib.packages.metadata import Metadata
 from kernelspec_lib.packages.pages import Page
-from kernelspec_lib.packages.sources import Metadata
 from kernelspec_lib.packages.target import Target
 
 NO_SOLUTION = "No solution found"
@@ -54,11 +54,7 @@ class Solver:
     """Not empty: uv was told once to ask the index for everything, and need not do so again."""
     finals_only: bool = False
     ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
-    """What `guess` found, for the first question to come."""
-
-    def guess(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
-        """What uv says of *wanted* before anything was looked at. Raises ToolMissing."""
-        return self._once(wanted, fresh=False)
+    """What uv said beforehand, for the first question to come."""
 
     def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         """Releases for *wanted* that all install; where there are none, what comes nearest.

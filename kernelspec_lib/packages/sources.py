@@ -14,16 +14,16 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email import policy as email_policy
 from email.parser import BytesParser
-from enum import StrEnum
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.packages.index import Index
+from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
 from kernelspec_lib.packages.pages import File
 
 _NEAR, _FAR = 64 * 1024, 2 * 1024 * 1024
@@ -36,28 +36,6 @@ _MEMBER = re.compile(r"[^/]+/(?:[^/]+/)*?(?P<what>PKG-INFO|[^/]+\.egg-info/requi
 _EXACT = Version("2.2")
 
 
-class Trust(StrEnum):
-    """How far what a release needs is known."""
-
-    EXACT = "exact"
-    APPROXIMATE = "approximate"
-    """From what setup.py left in the archive on its author's machine."""
-    UNKNOWN = "unknown"
-    """There is nothing in it that could be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
-    """What one release needs."""
-
-    requires: tuple[str, ...] = ()
-    """PEP 508; those that cannot be read are left out."""
-    extras: tuple[str, ...] = ()
-    requires_python: str = ""
-    trust: Trust = Trust.UNKNOWN
-
-
-NOTHING = Metadata()
 # Its archives end with what setup.py left, 300 MB behind the PKG-INFO, which tells it from 4.0 on.
 _PYSPARK = (
     ("3.4", "py4j==0.10.9.7"),

@@ -11,7 +11,7 @@ from functools import cache
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from kernelspec_lib.policy import OwnImage
-from kernelspec_lib.project import KernelProject
+from kernelspec_lib.project import KernelProject, Lib
 
 SAFE_GLIBC = (2, 28)
 """Every image that is still cared for has this C library, or a newer one."""
@@ -96,6 +96,13 @@ def of(project: KernelProject, images: Sequence[OwnImage] = ()) -> Target:
         machine=own.machine,
         musl=_ALPINE_MUSL if alpine else None,
     )
+
+
+def counted(libs: Sequence[Lib], target: Target) -> tuple[Lib, ...]:
+    """Those of *libs* that count on *target*: their marker holds there."""
+    seen = dict(target.marker_environment)
+    markers = [(lib, lib.requirement.marker) for lib in libs]
+    return tuple(lib for lib, marker in markers if marker is None or marker.evaluate(seen))
 
 
 def _own(project: KernelProject, images: Sequence[OwnImage]) -> OwnImage:

@@ -27,12 +27,11 @@ from kernelspec_lib.packages import connections, faults
 from kernelspec_lib.packages.connections import Adapter, TooSlow
 from kernelspec_lib.packages.faults import Fault
 from kernelspec_lib.packages.keyring import Login
-from kernelspec_lib.packages.settings import IndexConfig
+from kernelspec_lib.packages.settings import CONNECTIONS, IndexConfig
 
 _PIECE = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-CONNECTIONS = 12
 _MOST_SECONDS, _MOST_TRIES = 300.0, 6
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "

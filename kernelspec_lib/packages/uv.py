@@ -22,8 +22,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.packages import binaries, children, settings
+from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.packages.sources import NOTHING, Metadata
 from kernelspec_lib.packages.target import Target
 
 TIMEOUT = 300

@@ -10,6 +10,7 @@ from packaging.version import Version
 from kernelspec_lib.checks import pins
 from kernelspec_lib.packages import lock
 from kernelspec_lib.packages.lock import Garbled, Lock
+from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
     Conflict,
     NoSuchVersion,
@@ -25,7 +26,6 @@ from kernelspec_lib.packages.problems import (
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
-from kernelspec_lib.packages.sources import Trust
 from tests.projects import a_project
 
 PROJECT = a_project("ipykernel", "numpy==9.9", "gamma[fast]>=1; python_version > '3'")

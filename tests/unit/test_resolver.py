@@ -17,6 +17,7 @@ from kernelspec_lib.errors import IndexUnreachable, ToolMissing
 from kernelspec_lib.packages import binaries, children, lock, resolver
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import (
     Conflict,
@@ -30,7 +31,6 @@ from kernelspec_lib.packages.problems import (
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
-from kernelspec_lib.packages.sources import Trust
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 from tests.catalogue import CATALOGUE
