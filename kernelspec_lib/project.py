@@ -34,6 +34,8 @@ _VCS = re.compile(r"(git|hg|svn|bzr)(\+|:)", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 _PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]|.*\.(whl|tar\.gz|zip|tar\.bz2)\s*$", re.IGNORECASE)
 
+_MAX_BRACKETS = 20
+"""packaging reads them by recursion: how many it can take depends on who calls it."""
 _NO_LETTER = re.compile(r"""[^A-Za-z0-9 ._+!*,<>=~()\[\];'"-]""")
 
 
@@ -204,6 +206,8 @@ def _unusual(parsed: Requirement, text: str) -> Refusal | None:
         reason, hint = f"{shown(found.group())} stands in it", "leave that out"
     elif not all(_is_version(one) for one in parsed.specifier if one.operator == "==="):
         reason, hint = "=== wants a version", "write it with == and a version"
+    elif text.count("(") > _MAX_BRACKETS:
+        reason, hint = "it has too many brackets", "shorten its marker"
     elif parsed.marker is not None and not _is_answered(parsed.marker):
         reason, hint = known, "compare python_version, sys_platform or platform_machine with a text"
     else:

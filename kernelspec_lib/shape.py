@@ -44,13 +44,15 @@ def faults(document: Document, schema: str) -> Iterator[Fault]:
     """
     if not document.readable or _conforms(schema, document.value):
         return
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     errors = _validator(schema).iter_errors(document.value)
     for error in islice(errors, MAX_FAULTS):
         for fault in _told(_mismatch(error), document):
-            # Too long and out of pattern is one mistake to whoever mends it.
-            if not document.has_fault_at(fault.pointer) and (fault.code, fault.pointer) not in seen:
-                seen.add((fault.code, fault.pointer))
+            # Too long and out of pattern is one mistake to whoever mends it, two missing keys are
+            # two.
+            told = (fault.code, fault.pointer, fault.message if fault.code == "KS101" else "")
+            if not document.has_fault_at(fault.pointer) and told not in seen:
+                seen.add(told)
                 yield fault
 
 

@@ -17,6 +17,8 @@ from kernelspec_lib.wording import shown
 
 _SIZE = re.compile(r"[1-9][0-9]{0,14}[bkmg]")
 _VERSION = re.compile(r"3\.[0-9]{1,2}")
+_TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
+MAX_DISPLAY_NAME = 100
 _CODE = re.compile(r"KS[0-9]{3}")
 _SUBSTITUTED = re.compile(r"\{[A-Za-z0-9_]+\}")
 """What jupyter_client replaces in argv by values of its own."""
@@ -114,19 +116,18 @@ def _is_own(base_image: object) -> bool:
 def _check_texts(document: Document, path: str, value: dict[str, Any]) -> Iterator[Finding]:
     """What a schema's pattern cannot say of the two free texts."""
     name = value.get("display_name")
-    if (
-        isinstance(name, str)
-        and not name.isprintable()
-        and not document.has_fault_at("/display_name")
-    ):
-        yield _at(
-            document,
-            path,
-            "/display_name",
-            "KS104",
-            f"{shown(name)} is not accepted as display_name",
-            "accepted: 1 to 100 printable characters",
-        )
+    if isinstance(name, str) and not document.has_fault_at("/display_name"):
+        # What the schema refuses is told already.
+        fits = bool(name.strip()) and len(name) <= MAX_DISPLAY_NAME
+        if fits and (not name.isprintable() or _TAG.search(name)):
+            yield _at(
+                document,
+                path,
+                "/display_name",
+                "KS104",
+                f"{shown(name)} is not accepted as display_name",
+                "accepted: 1 to 100 printable characters, no HTML",
+            )
     environment = value.get("environment")
     for key, text in environment.items() if isinstance(environment, dict) else ():
         pointer = joined(["environment", key])
