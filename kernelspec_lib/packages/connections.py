@@ -15,8 +15,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-import certifi
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 from kernelspec_lib.packages.settings import IndexConfig, is_folder
@@ -120,7 +120,7 @@ def context(config: IndexConfig) -> ssl.SSLContext:
     if config.trusted:
         made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
     else:
-        place = config.ca_bundle or config.system_ca or certifi.where()
+        place = config.ca_bundle or config.system_ca or DEFAULT_CA_BUNDLE_PATH
         made.load_verify_locations(**{"capath" if is_folder(place) else "cafile": place})
     if config.client_cert is not None:
         # Without a password, OpenSSL would ask for one on a screen that may not be there.
@@ -135,5 +135,5 @@ def widened(context: ssl.SSLContext, config: IndexConfig) -> bool:
     """
     if config.trusted or config.ca_bundle is not None or config.system_ca is None:
         return False
-    context.load_verify_locations(cafile=certifi.where())
+    context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     return True

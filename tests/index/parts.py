@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +48,13 @@ class Site:
 
     port: int
     tls_port: int
+    """Also on 127.0.0.2, which its certificate does not name."""
+    expired_port: int
+    """With a certificate of years ago."""
+    mutual_port: int
+    """Where whoever asks must show a certificate as well."""
     ca: Path
+    client_cert: Path
 
     def url(self, place: str = "simple", host: str = "127.0.0.1", login: str = "") -> str:
         """Of the index; *place*: "simple", "html", "closed/simple" or TOKEN + "/simple"."""
@@ -66,9 +74,44 @@ def private_ca(folder: Path) -> Path:
     names = "subjectAltName=DNS:localhost,DNS:index.test,IP:127.0.0.1"
     own = ["-subj", "/CN=index.test", "-addext", names, "-keyout", "site.key", "-out", "site.pem"]
     own += ["-addext", "basicConstraints=critical,CA:FALSE", "-CA", "ca.pem", "-CAkey", "ca.key"]
-    for options in (ca, own):
+    me = ["-subj", "/CN=ada", "-keyout", "ada.key", "-out", "ada.pem"]
+    me += ["-CA", "ca.pem", "-CAkey", "ca.key"]
+    for options in (ca, own, me):
         subprocess.run([*new, *options], cwd=folder, check=True, capture_output=True)
+    _expired(folder)
+    both = (folder / "ada.pem").read_text() + (folder / "ada.key").read_text()
+    (folder / "client.pem").write_text(both)
     return folder / "ca.pem"
+
+
+_CA_CONF = """
+[ca]
+default_ca = own
+[own]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+serial = {folder}/serial
+default_md = sha256
+policy = any
+x509_extensions = names
+[any]
+commonName = supplied
+[names]
+subjectAltName = DNS:localhost
+"""
+
+
+def _expired(folder: Path) -> None:
+    """old.pem: the site's certificate, as it was years ago."""
+    (folder / "ca.conf").write_text(_CA_CONF.format(folder=folder))
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("01\n")
+    request = ["req", "-new", "-key", "site.key", "-subj", "/CN=localhost", "-out", "old.csr"]
+    signed = ["ca", "-batch", "-config", "ca.conf", "-cert", "ca.pem", "-keyfile", "ca.key"]
+    signed += ["-in", "old.csr", "-out", "old.pem", "-notext"]
+    signed += ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]
+    for words in (request, signed):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 
 
 def _lay_out(files: Iterable[PackageFile], root: Path) -> None:
@@ -105,6 +148,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         listen 127.0.0.1:{tls_port} ssl;
+        listen 127.0.0.2:{tls_port} ssl;
         ssl_certificate {folder}/site.pem;
         ssl_certificate_key {folder}/site.key;
         root {folder}/root;
@@ -115,6 +159,20 @@ http {{
             try_files /simple/${{page}}index.$kind =404;
         }}
         location ~ ^/{token}/simple/(?<page>.*)$ {{ try_files /simple/${{page}}index.$kind =404; }}
+    }}
+    server {{
+        listen 127.0.0.1:{expired_port} ssl;
+        ssl_certificate {folder}/old.pem;
+        ssl_certificate_key {folder}/site.key;
+    }}
+    server {{
+        listen 127.0.0.1:{mutual_port} ssl;
+        ssl_certificate {folder}/site.pem;
+        ssl_certificate_key {folder}/site.key;
+        ssl_client_certificate {folder}/ca.pem;
+        ssl_verify_client on;
+        root {folder}/root;
+        location /simple/ {{ try_files ${{uri}}index.$kind =404; }}
     }}
 }}
 """
@@ -127,13 +185,14 @@ def site(files: Sequence[PackageFile], folder: Path) -> Iterator[Site]:
     ca = private_ca(folder)
     _lay_out(files, folder / "root")
     (folder / "passwords").write_text(f"{LOGIN[0]}:{{PLAIN}}{LOGIN[1]}\n")
-    port, tls_port = free_ports(2)
+    names = ("port", "tls_port", "expired_port", "mutual_port")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     user = "user root;" if os.geteuid() == 0 else ""
-    text = _NGINX.format(folder=folder, port=port, tls_port=tls_port, user=user, token=TOKEN)
+    text = _NGINX.format(folder=folder, user=user, token=TOKEN, **ports)
     (folder / "nginx.conf").write_text(text)
     command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-    with _running(command, port, folder / "nginx.log"):
-        yield Site(port=port, tls_port=tls_port, ca=ca)
+    with _running(command, ports["port"], folder / "nginx.log"):
+        yield Site(**ports, ca=ca, client_cert=folder / "client.pem")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +266,45 @@ def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
         except OSError:
             time.sleep(0.05)
+
+
+@contextmanager
+def socks(names: Mapping[str, str]) -> Iterator[str]:
+    """The URL of a SOCKS 5 proxy that knows hosts by *names*, and asks nobody for more."""
+
+    class Door(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            peer: socket.socket = self.request
+            peer.recv(2 + peer.recv(2, socket.MSG_PEEK)[1])
+            peer.sendall(b"\5\0")
+            _, _, _, kind = peer.recv(4)
+            host = socket.inet_ntoa(peer.recv(4)) if kind == 1 else peer.recv(peer.recv(1)[0])
+            named = host if isinstance(host, str) else names.get(host.decode(), host.decode())
+            port = int.from_bytes(peer.recv(2), "big")
+            with socket.create_connection((named, port)) as there:
+                peer.sendall(b"\5\0\0\1" + bytes(6))
+                back = threading.Thread(target=self.pass_on, args=[there, peer], daemon=True)
+                back.start()
+                self.pass_on(peer, there)
+                back.join()
+
+        @staticmethod
+        def pass_on(one: socket.socket, other: socket.socket) -> None:
+            with suppress(OSError):
+                while piece := one.recv(65536):
+                    other.sendall(piece)
+                other.shutdown(socket.SHUT_WR)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """A client that hangs up is no news."""
+
+    with Server(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"socks5h://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.index import parts
 from tests.index.parts import LOGIN, TOKEN, Proxy, Site, bare_environment
 from tests.package_index import Answer, always_json, serving, tree, wheel
 
@@ -127,6 +128,41 @@ def test_a_private_ca_that_is_known(site: Site, resolve: Run, tmp_path: Path, by
 
 def test_a_private_ca_that_is_unknown(site: Site, resolve: Run) -> None:
     is_out_of_reach(resolve(site.tls_url(), "alpha"), "its certificate is not trusted here")
+
+
+def test_a_certificate_of_another_host(site: Site, resolve: Run) -> None:
+    done = resolve(site.tls_url("127.0.0.2"), "alpha", PIP_CERT=str(site.ca))
+    is_out_of_reach(done, "its certificate is for another host")
+
+
+def test_a_certificate_of_years_ago(site: Site, resolve: Run) -> None:
+    url = f"https://localhost:{site.expired_port}/simple"
+    is_out_of_reach(resolve(url, "alpha", PIP_CERT=str(site.ca)), "its certificate has expired")
+
+
+def test_https_where_the_index_speaks_http(site: Site, resolve: Run) -> None:
+    url = f"https://localhost:{site.port}/simple"
+    is_out_of_reach(resolve(url, "alpha"), "it does not speak TLS")
+
+
+def test_an_index_that_wants_a_certificate_of_who_asks(site: Site, resolve: Run) -> None:
+    url = f"https://localhost:{site.mutual_port}/simple"
+    variables = {"PIP_CERT": str(site.ca), "PIP_CLIENT_CERT": str(site.client_cert)}
+    done = resolve(url, "alpha", **variables)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_that_certificate_the_index_refuses(site: Site, resolve: Run) -> None:
+    url = f"https://localhost:{site.mutual_port}/simple"
+    is_out_of_reach(resolve(url, "alpha", PIP_CERT=str(site.ca)), "status 400")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_socks(site: Site, resolve: Run, scheme: str) -> None:
+    url = site.url(host="index.test") if scheme == "http" else site.tls_url("index.test")
+    with parts.socks({"index.test": "127.0.0.1"}) as proxy:
+        done = resolve(url, "alpha", ALL_PROXY=proxy, PIP_CERT=str(site.ca))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_policy_that_names_one_index_refuses_another(site: Site, resolve: Run) -> None:
