@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.catalogue import CATALOGUE
+from tests.index import devpi as devpis
 from tests.index import parts
 
 
@@ -18,6 +19,14 @@ def site() -> Iterator[parts.Site]:
     temporary = tempfile.TemporaryDirectory(prefix="kernelspec-site-")
     with temporary as folder, parts.site(CATALOGUE, Path(folder)) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def devpi() -> Iterator[str]:
+    """devpi with the catalogue: the URL of its index."""
+    temporary = tempfile.TemporaryDirectory(prefix="kernelspec-devpi-")
+    with temporary as folder, devpis.serving(CATALOGUE, Path(folder)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import socketserver
 import subprocess
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,7 +189,7 @@ def site(files: Sequence[PackageFile], folder: Path) -> Iterator[Site]:
     text = _NGINX.format(folder=folder, user=user, token=TOKEN, **ports)
     (folder / "nginx.conf").write_text(text)
     command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-    with _running(command, ports["port"], folder / "nginx.log"):
+    with running(command, ports["port"], folder / "nginx.log"):
         yield Site(**ports, ca=ca, client_cert=folder / "client.pem")
 
 
@@ -250,13 +248,13 @@ def squid(site: Site, folder: Path) -> Iterator[Proxy]:
     )
     (folder / "squid.conf").write_text(text)
     command = [binary, "-N", "-f", str(folder / "squid.conf")]
-    with _running(command, port, folder / "out.log"):
+    with running(command, port, folder / "out.log"):
         yield Proxy(url=f"http://127.0.0.1:{port}", login_url=f"http://127.0.0.1:{login_port}")
 
 
-def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_for(process: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 30) -> None:
     """Return once *process* takes connections at *port*; fail with its *log* where it does not."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + seconds
     while True:
         said = f"{process.args!r} does not answer:\n{log.read_text()}"
         assert process.poll() is None, said
@@ -269,50 +267,11 @@ def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 @contextmanager
-def socks(names: Mapping[str, str]) -> Iterator[str]:
-    """The URL of a SOCKS 5 proxy that knows hosts by *names*, and asks nobody for more."""
-
-    class Door(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            peer: socket.socket = self.request
-            peer.recv(2 + peer.recv(2, socket.MSG_PEEK)[1])
-            peer.sendall(b"\5\0")
-            _, _, _, kind = peer.recv(4)
-            host = socket.inet_ntoa(peer.recv(4)) if kind == 1 else peer.recv(peer.recv(1)[0])
-            named = host if isinstance(host, str) else names.get(host.decode(), host.decode())
-            port = int.from_bytes(peer.recv(2), "big")
-            with socket.create_connection((named, port)) as there:
-                peer.sendall(b"\5\0\0\1" + bytes(6))
-                back = threading.Thread(target=self.pass_on, args=[there, peer], daemon=True)
-                back.start()
-                self.pass_on(peer, there)
-                back.join()
-
-        @staticmethod
-        def pass_on(one: socket.socket, other: socket.socket) -> None:
-            with suppress(OSError):
-                while piece := one.recv(65536):
-                    other.sendall(piece)
-                other.shutdown(socket.SHUT_WR)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that hangs up is no news."""
-
-    with Server(("127.0.0.1", 0), Door) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"socks5h://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-
-
-@contextmanager
-def _running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+def running(command: Sequence[str], port: int, log: Path, seconds: float = 30) -> Iterator[None]:
     with log.open("wb") as told:
         process = subprocess.Popen(command, stdout=told, stderr=told)
     try:
-        wait_for(process, port, log)
+        wait_for(process, port, log, seconds)
         yield
     finally:
         process.terminate()

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
+from packaging.version import Version
 
-from tests.index import parts
+from kernelspec_lib.packages import pages
+from tests.index import socks
 from tests.index.parts import LOGIN, TOKEN, Proxy, Site, bare_environment
-from tests.package_index import Answer, always_json, serving, tree, wheel
+from tests.package_index import JSON_TYPE, Answer, always_json, serving, tree, wheel
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -53,6 +56,39 @@ def is_out_of_reach(done: subprocess.CompletedProcess[str], cause: str) -> None:
 def test_nginx_as_an_index(site: Site, resolve: Run, place: str) -> None:
     done = resolve(site.url(place), "alpha")
     assert done.returncode == 0, done.stderr
+
+
+def test_devpi_as_an_index(devpi: str, resolve: Run) -> None:
+    done = resolve(devpi, "alpha", "modern", "source-only")
+    assert done.returncode == 0, done.stderr
+    assert "KS305 source-only 1.0 has no wheel" in done.stdout.replace("warning ", "")
+
+
+def test_devpi_blames_each_bad_pin(devpi: str, resolve: Run) -> None:
+    done = resolve(devpi, "alpha==9", "sklearn", "modern==2.0", "windows-only")
+    assert done.returncode == 1, done.stderr
+    for told in (
+        "KS301 alpha==9",
+        'KS302 the index has no library named "sklearn"',
+        "KS303",
+        "KS304",
+    ):
+        assert told in done.stdout
+
+
+def test_devpi_s_html_says_the_same_as_its_json(devpi: str) -> None:
+    def read(accept: str) -> requests.Response:
+        return requests.get(f"{devpi}/modern/", headers={"Accept": accept}, timeout=60)
+
+    by_json, by_html = read(JSON_TYPE), read("text/html")
+    assert by_json.headers["Content-Type"].startswith(JSON_TYPE)
+    assert by_html.headers["Content-Type"].startswith("text/html")
+    url = by_json.url
+    one = pages.from_json("modern", by_json.content, url)
+    other = pages.from_html("modern", by_html.content, url)
+    assert set(one.releases) == set(other.releases) == {Version("1.0"), Version("2.0")}
+    for version in one.releases:
+        assert one.of(version) == other.of(version)
 
 
 @pytest.mark.parametrize("by", ["url", "variable", "netrc", "uv", "keyring"])
@@ -160,7 +196,7 @@ def test_without_that_certificate_the_index_refuses(site: Site, resolve: Run) ->
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_socks(site: Site, resolve: Run, scheme: str) -> None:
     url = site.url(host="index.test") if scheme == "http" else site.tls_url("index.test")
-    with parts.socks({"index.test": "127.0.0.1"}) as proxy:
+    with socks.serving({"index.test": "127.0.0.1"}) as proxy:
         done = resolve(url, "alpha", ALL_PROXY=proxy, PIP_CERT=str(site.ca))
     assert done.returncode == 0, done.stderr
 
