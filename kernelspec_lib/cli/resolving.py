@@ -87,6 +87,7 @@ class _Asking:
         self._stack = stack
         home = verdicts.home(os.environ) if cached else None
         self._cache = home / "uv" if home else None
+        self._pages = home / "pages" if home else None
         self.verdicts = Verdicts(folder=home / "verdicts", now=time.time) if home else None
         self.familiar: Callable[[], Collection[str]] = tuple
         """Names of libraries that the site uses."""
@@ -100,8 +101,11 @@ class _Asking:
         with self._opening:
             if self._open is None:
                 from kernelspec_lib.packages.index import open_index
+                from kernelspec_lib.packages.pagecache import PageCache
 
-                self._open = self._stack.enter_context(open_index(self.config))
+                pages = self._pages
+                kept = PageCache(folder=pages, config=self.config, now=time.time) if pages else None
+                self._open = self._stack.enter_context(open_index(self.config, cache=kept))
             return self._open
 
     def once(self, key: object, task: Callable[[Path], object]) -> Callable[[], object]:

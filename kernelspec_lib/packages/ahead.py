@@ -33,8 +33,9 @@ def foreseeing(index: Index, cache: Path | None) -> Iterator[None]:
         return
     ended = Event()
     names: SimpleQueue[str | None] = SimpleQueue()
+    recent = index.recent()
     # Nobody waits for them at the end: the index may be slow, and the answer be known already.
-    workers = [Thread(target=_ask, args=(index, names), daemon=True) for _ in range(_THREADS)]
+    workers = [Thread(target=_ask, args=(recent, names), daemon=True) for _ in range(_THREADS)]
     watch = Thread(target=_watch, args=(cache, names, ended), daemon=True)
     for thread in (*workers, watch):
         thread.start()

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import wire
+from kernelspec_lib.packages.pagecache import PageCache
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.settings import CONNECTIONS, IndexConfig, configure
 
 if TYPE_CHECKING:
-    from kernelspec_lib.packages.transport import Patience, Reply, Transport
+    from kernelspec_lib.packages.reply import Reply
+    from kernelspec_lib.packages.transport import Patience, Transport
 
 __all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of", "signed_in"]
 
@@ -36,6 +38,9 @@ class Index(Protocol):
         Raises IndexUnreachable.
         """
 
+    def recent(self) -> Index:
+        """The same index, where a page of the last ten minutes will do. It may blame nobody."""
+
     def probe(self) -> None:
         """Raises IndexUnreachable where the URL is no index at all."""
 
@@ -50,9 +55,11 @@ class Index(Protocol):
 
 
 @contextmanager
-def open_index(config: IndexConfig, patience: Patience | None = None) -> Iterator[Index]:
-    """The index that *config* describes, for as long as the block runs."""
-    index = HttpIndex(config, patience)
+def open_index(
+    config: IndexConfig, patience: Patience | None = None, cache: PageCache | None = None
+) -> Iterator[Index]:
+    """The index that *config* describes, for as long as the block runs. cache: of its pages."""
+    index = HttpIndex(config, patience, cache)
     try:
         yield index
     finally:
@@ -98,8 +105,10 @@ def pages_of(
 class HttpIndex:
     """An index behind a URL. Pages are asked for once."""
 
-    def __init__(self, config: IndexConfig, patience: Patience | None = None) -> None:
-        self._config, self._patience = config, patience
+    def __init__(
+        self, config: IndexConfig, patience: Patience | None, cache: PageCache | None
+    ) -> None:
+        self._config, self._patience, self._cache = config, patience, cache
         self._opened: Transport | None = None
         self._opening = Lock()
         self._busy = BoundedSemaphore(CONNECTIONS)
@@ -119,6 +128,8 @@ class HttpIndex:
 
     def close(self) -> None:
         """Ends the session."""
+        if self._cache is not None:
+            self._cache.prune()
         with self._opening:
             if self._opened is not None:
                 self._opened.close()
@@ -132,6 +143,18 @@ class HttpIndex:
         # Several kernels want the same page at once: the first one asks, the others wait for it.
         with self._asking.setdefault(name, Lock()):
             return self._page(name)
+
+    def recent(self) -> Index:
+        """As Index.recent."""
+        return _Recent(self)
+
+    def young(self, name: str) -> Page | None:
+        """The page of *name* if one of the last ten minutes lies here."""
+        if name in self._pages or self._cache is None:
+            return self._pages.get(name)
+        url = self._url(name)
+        kept = self._cache.young(url)
+        return kept.page(name, url) if kept else None
 
     def _page(self, name: str) -> Page | None:
         if name in self._pages:
@@ -172,11 +195,27 @@ class HttpIndex:
         reply = self._transport.get(url, limit, whole=False)
         return reply.body if reply.found else None
 
+    def _url(self, name: str) -> str:
+        return f"{self._config.url}/{name}/"
+
     def _read(self, name: str) -> Page | None:
+        url = self._url(name)
+        kept = self._cache.get(url) if self._cache else None
         with self._busy:
-            reply = self._transport.get(f"{self._config.url}/{name}/")
+            reply = self._transport.get(url, conditions=kept.conditions if kept else {})
         if not reply.found:
             return None
+        if kept is not None and reply.unchanged:
+            page, where = kept.page(name, url), kept.base or url
+        else:
+            page, where = self._parsed(name, reply), reply.url
+        if self._cache is not None:
+            etag = reply.etag or (kept.etag if kept and reply.unchanged else "")
+            dated = reply.last_modified or (kept.last_modified if kept and reply.unchanged else "")
+            self._cache.put(url, page, where, etag=etag, last_modified=dated)
+        return page
+
+    def _parsed(self, name: str, reply: Reply) -> Page:
         try:
             return self._parse(name, reply)
         except wire.NoPage as error:
@@ -199,3 +238,36 @@ class HttpIndex:
 
     def _unreachable(self, reason: str, remedy: str = "") -> IndexUnreachable:
         return IndexUnreachable(self._config.shown, reason, remedy)
+
+
+class _Recent:
+    """As *index*, but that it need not be asked for a page of the last ten minutes."""
+
+    def __init__(self, index: HttpIndex) -> None:
+        self._index = index
+        self._pages: dict[str, Page] = {}
+
+    def page(self, name: str) -> Page | None:
+        """As Index.page."""
+        if name not in self._pages:
+            young = self._index.young(name)
+            if young is None:
+                return self._index.page(name)
+            self._pages[name] = young
+        return self._pages[name]
+
+    def recent(self) -> Index:
+        """As Index.recent."""
+        return self
+
+    def probe(self) -> None:
+        """As Index.probe."""
+        self._index.probe()
+
+    def digest(self, file: File) -> str:
+        """As Index.digest."""
+        return self._index.digest(file)
+
+    def beginning(self, url: str, limit: int) -> bytes | None:
+        """As Index.beginning."""
+        return self._index.beginning(url, limit)

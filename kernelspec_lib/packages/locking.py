@@ -44,9 +44,9 @@ class Chosen:
         ]
 
 
-def chosen(compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver) -> list[Chosen]:
-    """The releases in *compiled*, by name, with all that is known of them."""
-    pages, trouble = pages_of(solver.index, (pin.name for pin in compiled.pins))
+def chosen(compiled: uv.Compiled, libs: Sequence[Lib], index: Index) -> list[Chosen]:
+    """The releases in *compiled*, by name, with all that *index* says of them."""
+    pages, trouble = pages_of(index, (pin.name for pin in compiled.pins))
     if trouble is not None:
         raise trouble
     roots = _roots(compiled.pins, libs)
@@ -61,7 +61,7 @@ def chosen(compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver) -> list[C
         for pin in sorted(compiled.pins, key=lambda pin: pin.name)
     ]
     with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-        return list(threads.map(lambda one: _telling(one, solver.index), found))
+        return list(threads.map(lambda one: _telling(one, index), found))
 
 
 def _telling(one: Chosen, index: Index) -> Chosen:

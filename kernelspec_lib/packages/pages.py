@@ -100,15 +100,21 @@ Row: TypeAlias = tuple[str, str, str | None, str, str | None, bool, int | None]
 def packed(base: str, rows: Mapping[str, list[Row]]) -> Releases:
     """The releases of a page at *base*, from the *rows* of each text of a version."""
     pack = msgspec.msgpack.Encoder().encode
-    return Releases(base, {text: pack(some) for text, some in rows.items() if version(text)})
+    addresses = " ".join(row[1] for some in rows.values() for row in some)
+    return Releases(
+        base,
+        {text: pack(some) for text, some in rows.items() if version(text)},
+        plain="?" not in addresses and "@" not in addresses,
+    )
 
 
 class Releases(Mapping[Version, tuple[File, ...]]):
     """The releases of a page. Most are never asked for: they lie here packed, a quarter of the
     page's size, and their files are made when they are wanted."""
 
-    def __init__(self, base: str, rows: Mapping[str, bytes]) -> None:
-        self.base, self.rows = base, rows
+    def __init__(self, base: str, rows: Mapping[str, bytes], *, plain: bool = True) -> None:
+        """plain: no address in *rows* may hold a signature or a login."""
+        self.base, self.rows, self.plain = base, rows, plain
         self._texts: dict[Version, list[str]] | None = None
 
     def __getitem__(self, wanted: Version) -> tuple[File, ...]:

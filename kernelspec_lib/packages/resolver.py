@@ -242,11 +242,15 @@ def _judged(
     policy: Policy,
 ) -> Lock | Unresolved:
     """The lock, once each of its packages was looked at."""
-    chosen = locking.chosen(compiled, libs, solver)
+    chosen = locking.chosen(compiled, libs, solver.index.recent())
+    found = tuple(locking.recheck(chosen, solver))
+    if found:
+        # Nobody is blamed for what was true some minutes ago.
+        chosen = locking.chosen(compiled, libs, solver.index)
+        found = tuple(locking.recheck(chosen, solver))
     # What the direct look said of sources is said again, of what was chosen in the end.
     problems = tuple(one for one in problems if not isinstance(one, SourceOnly))
-    found = tuple(_knowing(solver.config, policy, one) for one in locking.recheck(chosen, solver))
-    problems += found
+    problems += tuple(_knowing(solver.config, policy, one) for one in found)
     if any(map(is_error, problems)):
         return Unresolved(problems=problems)
     return locking.locked(chosen, project, solver, policy, problems)

@@ -93,10 +93,14 @@ class Solver:
 
     def unfit(self, compiled: uv.Compiled) -> list[uv.Pin]:
         """The pins that cannot be installed on the target, built or not."""
-        pages = self._pages([pin.name for pin in compiled.pins])
+        doubted = self._unfit(compiled.pins, self.index.recent())
+        return self._unfit(doubted, self.index)
+
+    def _unfit(self, pins: Sequence[uv.Pin], index: Index) -> list[uv.Pin]:
+        pages = self._pages([pin.name for pin in pins], index)
         return [
             pin
-            for pin in compiled.pins
+            for pin in pins
             if not usable(
                 pages[pin.name],
                 Version(pin.version),
@@ -210,8 +214,8 @@ class Solver:
             )
         return len(self.constraints) > before
 
-    def _pages(self, names: Sequence[str]) -> Mapping[str, Page]:
-        pages, trouble = pages_of(self.index, names)
+    def _pages(self, names: Sequence[str], index: Index | None = None) -> Mapping[str, Page]:
+        pages, trouble = pages_of(index or self.index, names)
         if trouble is not None:
             raise trouble
         return {name: page or Page(name=name) for name, page in pages.items()}

@@ -10,11 +10,13 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -23,16 +25,18 @@ from requests.utils import should_bypass_proxies
 from urllib3.exceptions import HTTPError
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import connections, faults
+from kernelspec_lib.packages import connections, faults, reply
 from kernelspec_lib.packages.connections import Adapter, TooSlow
 from kernelspec_lib.packages.faults import Fault
 from kernelspec_lib.packages.keyring import Login
+from kernelspec_lib.packages.reply import Reply
 from kernelspec_lib.packages.settings import CONNECTIONS, IndexConfig
 
 _PIECE = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_SECONDS, _MOST_TRIES = 300.0, 6
+_NONE: Mapping[str, str] = MappingProxyType({})
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
     "text/html;q=0.01"
@@ -69,14 +73,12 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """An answer of the index: a text, or that it has no such page."""
+class _Wanted:
+    """How much of a text, and when: as the arguments of `Transport.get`."""
 
-    found: bool
-    url: str
-    """Where it came from in the end."""
-    content_type: str = ""
-    body: bytes = b""
+    limit: int
+    whole: bool
+    conditions: Mapping[str, str]
 
 
 class _Passing(Exception):
@@ -130,17 +132,25 @@ class Transport:
         """Ends the session."""
         self._session.close()
 
-    def get(self, url: str, limit: int | None = None, *, whole: bool = True) -> Reply:
+    def get(
+        self,
+        url: str,
+        limit: int | None = None,
+        *,
+        whole: bool = True,
+        conditions: Mapping[str, str] = _NONE,
+    ) -> Reply:
         """What stands at *url*. Raises IndexUnreachable.
 
         limit: in bytes; None: that of a page. Not whole: the first *limit* bytes will do, and a
-        longer text is no failure.
+        longer text is no failure. conditions: headers for a text that is known already.
         """
         limit = limit or self.patience.largest
+        wanted = _Wanted(limit=limit, whole=whole, conditions=conditions)
         if self.down is not None:
             raise self.down
         try:
-            return self._follow(url, limit, whole)
+            return self._follow(url, wanted)
         except _Passing as passing:
             failure = passing
         # As long as it has not answered once, one thread tries again for all.
@@ -148,10 +158,10 @@ class Transport:
             if self.down is not None:
                 raise self.down
             if not self._answered:
-                return self._again(url, limit, whole, failure)
-        return self._again(url, limit, whole, failure)
+                return self._again(url, wanted, failure)
+        return self._again(url, wanted, failure)
 
-    def _again(self, url: str, limit: int, whole: bool, failure: _Passing) -> Reply:
+    def _again(self, url: str, wanted: _Wanted, failure: _Passing) -> Reply:
         """The tries after the first, which ended in *failure*."""
         patience = self.patience
         for number in range(1, patience.tries):
@@ -160,28 +170,30 @@ class Transport:
                 break
             patience.sleep(pause)
             try:
-                return self._follow(url, limit, whole)
+                return self._follow(url, wanted)
             except _Passing as again:
                 failure = again
         if failure.wholly or not self._answered:
             self.down = failure.error
         raise failure.error from failure
 
-    def _follow(self, url: str, limit: int, whole: bool) -> Reply:
+    def _follow(self, url: str, wanted: _Wanted) -> Reply:
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._ask(url)
+            response = self._ask(url, wanted.conditions)
             with response:
                 if response.status_code in _REDIRECTS and "location" in response.headers:
                     url = self._sent_on(url, response.headers["location"])
                     continue
+                if response.status_code == 304 and wanted.conditions:
+                    self._answered = True
+                    return Reply(found=True, url=url, unchanged=True)
                 self._judge(response)
                 if response.status_code in (404, 410):
                     self._answered = True
                     return Reply(found=False, url=url)
-                kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-                body = self._body(response, limit, whole)
+                body = self._body(response, wanted.limit, wanted.whole)
                 self._answered = True
-                return Reply(found=True, url=url, content_type=kind, body=body)
+                return reply.of(url, response.headers, body)
         raise self._unreachable("it sends from one address to the next without end")
 
     def _sent_on(self, url: str, location: str) -> str:
@@ -194,22 +206,24 @@ class Transport:
             raise self._unreachable("it sends on to an address that is no web page")
         return there
 
-    def _ask(self, url: str) -> requests.Response:
+    def _ask(self, url: str, conditions: Mapping[str, str]) -> requests.Response:
         """The answer to a request with the login that is known, or else the keyring's."""
         parts, home = urlsplit(url), urlsplit(self.config.url)
         # Only the index itself is told who asks, and never over a lesser scheme.
         own = parts.netloc == home.netloc and (parts.scheme, home.scheme) != ("http", "https")
         login = self.config.login if own else None
-        response = self._send(url, login)
+        response = self._send(url, login, conditions)
         keyring = self.config.keyring
         if own and response.status_code == 401 and keyring is not None:
             found = keyring.ask()
             if found is not None and found != login:
                 response.close()
-                return self._send(url, found)
+                return self._send(url, found, conditions)
         return response
 
-    def _send(self, url: str, login: Login | None) -> requests.Response:
+    def _send(
+        self, url: str, login: Login | None, conditions: Mapping[str, str]
+    ) -> requests.Response:
         config, patience = self.config, self.patience
         with self._thinking:
             if self._context is None and url.startswith("https:"):
@@ -217,12 +231,12 @@ class Transport:
         if self.down is not None:
             raise self.down
         try:
-            with warnings.catch_warnings() if config.trusted else _Nothing():
+            with warnings.catch_warnings() if config.trusted else nullcontext():
                 if config.trusted:
                     warnings.simplefilter("ignore")
                 return self._session.get(
                     url,
-                    headers={"Accept": ACCEPT, "User-Agent": "kernelspec"},
+                    headers={"Accept": ACCEPT, "User-Agent": "kernelspec", **conditions},
                     auth=login,
                     proxies=self._proxies(url),
                     timeout=(patience.connect, patience.read),
@@ -307,14 +321,6 @@ class Transport:
 
     def _unreachable(self, reason: str, remedy: str = "") -> IndexUnreachable:
         return IndexUnreachable(self.config.shown, reason, remedy)
-
-
-class _Nothing:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def _piece(response: requests.Response) -> bytes:

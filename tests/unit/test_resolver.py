@@ -414,6 +414,9 @@ def test_what_could_be_looked_at_is_told_beside_the_trouble(
             file = File(filename="", version=Version("1"), url="", tags="py3-none-any")
             return Page(name=name, releases={Version("1"): (file,)})
 
+        def recent(self) -> HalfIndex:
+            return self
+
         def probe(self) -> None:
             raise AssertionError("it answered")
 
