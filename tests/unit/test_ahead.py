@@ -1,0 +1,99 @@
+"""Pages that come while uv works: its cache gives a hint, and nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from threading import Event
+
+from packaging.version import Version
+
+from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import ahead, uv
+from kernelspec_lib.packages.index import IndexConfig
+from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.solving import Solver
+from kernelspec_lib.packages.target import Target
+
+TARGET = Target(python_version="3.11", python_full_version="3.11.9")
+
+
+class Asked:
+    """An index that notes what it is asked for, and breaks over beta."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.last = Event()
+
+    def page(self, name: str) -> Page | None:
+        self.names.append(name)
+        if name == "last":
+            self.last.set()
+        if name == "beta":
+            raise IndexUnreachable("https://index.example/simple", "it broke off")
+        return None
+
+    def recent(self) -> Asked:
+        return self
+
+    def probe(self) -> None:
+        raise AssertionError
+
+    def digest(self, file: File) -> str:
+        raise AssertionError
+
+    def beginning(self, url: str, limit: int) -> bytes | None:
+        raise AssertionError
+
+
+def test_what_uv_reads_is_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "simple-v99" / "index" / "0123"
+    folder.mkdir(parents=True)
+    (folder / "old.rkyv").touch()
+    os.utime(folder / "old.rkyv", (time.time() - 60, time.time() - 60))
+    index = Asked()
+    with ahead.foreseeing(index, tmp_path):
+        for name in ("alpha.rkyv", "beta.rkyv", "no-page", "last.rkyv"):
+            (folder / name).touch()
+            time.sleep(0.05)
+        assert index.last.wait(20)
+    assert sorted(index.names) == ["alpha", "beta", "last"]
+
+
+def test_without_a_cache_nothing_is_asked_for(tmp_path: Path) -> None:
+    index = Asked()
+    for cache in (None, tmp_path / "missing"):
+        with ahead.foreseeing(index, cache):
+            pass
+    assert index.names == []
+
+
+class Moved(Asked):
+    """An index whose page of some minutes ago had no wheel for anybody."""
+
+    def __init__(self, tags: str, before: Moved | None = None) -> None:
+        super().__init__()
+        self.tags, self.before = tags, before
+
+    def page(self, name: str) -> Page | None:
+        self.names.append(name)
+        file = File(filename="", version=Version("1"), url="", tags=self.tags)
+        return Page(name=name, releases={Version("1"): (file,)})
+
+    def recent(self) -> Asked:
+        return self.before or self
+
+
+def test_what_a_kept_page_finds_amiss_is_looked_at_again() -> None:
+    config = IndexConfig(url="https://index.example/simple", origin="")
+    pins = (uv.Pin(name="alpha", version="1", via=()),)
+    compiled = uv.Compiled(pins=pins, remarks="")
+    for now, before, doubted in (
+        ("py3-none-any", "cp27-none-any", True),
+        ("py3-none-any", "py3-none-any", False),
+    ):
+        index = Moved(now, Moved(before))
+        solver = Solver(index=index, config=config, target=TARGET, environment={}, cache=None)
+        assert solver.unfit(compiled) == []
+        assert index.names == ["alpha"] * doubted
