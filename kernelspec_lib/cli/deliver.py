@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from kernelspec_lib import atomic
 from kernelspec_lib.cli import common, running
+from kernelspec_lib.errors import FileUnusable
 from kernelspec_lib.kernels import identity, spec
 
 
@@ -69,6 +72,7 @@ def _size(context: click.Context, option: click.Parameter, text: str) -> str:
 @running.index_option
 @click.option("--network", metavar="NET", help='The build\'s network; "host" for a local index.')
 @click.option("--push", is_flag=True, help="Push the image to its registry, too.")
+@click.option("--dotenv", metavar="FILE", help="Where later jobs find it as $KERNELSPEC_IMAGE.")
 @click.option(
     "--keep-cache",
     metavar="SIZE",
@@ -84,16 +88,19 @@ def build_command(
     index_url: str | None,
     network: str | None,
     push: bool,
+    dotenv: str | None,
     keep_cache: str,
     policy_path: str | None,
 ) -> None:
     """Build the Docker image from requirements.lock.
 
-    Its reference is printed at the end.
+    Its reference is printed at the end; with --push the one that names its digest. A production
+    version that is in the registry stays as it is: from the same commit it is not built again.
 
     PATH is a kernel's folder; by default the one you stand in.
     """
     from kernelspec_lib.delivery import engine, image
+    from kernelspec_lib.delivery import push as pushing
     from kernelspec_lib.packages import index, settings
 
     policy = common.policy_in_force(policy_path)
@@ -102,10 +109,27 @@ def build_command(
     config = settings.configure(index_url, policy, os.environ)
     reference = identity.image_reference(project, policy, owner.login)
     plan = image.plan(project, reference, owner.login, index.signed_in(config), os.environ, network)
+    to = pushing.destination(reference, os.environ) if push else None
+    if to is not None and (there := pushing.standing(to, plan.labels)):
+        common.echo(f"{reference} is in the registry already, from this very commit", err=True)
+        _deliver(to.pinned(there), dotenv)
+        return
     docker = engine.find(os.environ, to_build=True)
     with running.ended_in_order(), running.progress(f"building {reference}") as progress:
         image.build(docker, plan, progress.step)
-        if push:
-            image.push(docker, reference, progress.step)
+        if to is not None:
+            now = datetime.now(UTC)
+            pushed = pushing.push(docker, reference, to, plan.labels, now, progress.step)
+            reference = to.pinned(pushed)
         image.bound_cache(docker, keep_cache)
+    _deliver(reference, dotenv)
+
+
+def _deliver(reference: str, dotenv: str | None) -> None:
+    """Print the image's *reference*, and leave it for later jobs. Raises FileUnusable."""
+    if dotenv is not None:
+        try:
+            atomic.write(Path(dotenv), f"{running.IMAGE_VARIABLE}={reference}\n".encode())
+        except OSError as error:
+            raise FileUnusable(dotenv, "write", error.strerror or str(error)) from error
     common.echo(reference)

@@ -96,7 +96,7 @@ def place_of(target: Target, policy: Policy, told: Callable[[str], None]) -> Ite
 @click.command("install")
 @running.path_argument
 @running.login_option
-@click.option("--image", metavar="REF", help="Another image than the one the policy names.")
+@running.image_option
 @target_options
 @common.policy_option
 def install_command(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -13,7 +12,7 @@ from typing import IO, Any
 
 import click
 
-from kernelspec_lib import reports
+from kernelspec_lib import atomic, reports
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.findings import RULES
 from kernelspec_lib.project import leads_out
@@ -171,7 +170,6 @@ def deliver(judgement: Judgement, reporting: Reporting, stream: IO[str]) -> None
 def _write(path: Path, report: str) -> None:
     """Raises OSError."""
     raw = report.encode("utf-8", errors="replace")
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A link out of its folder is replaced: who commits one would choose what is overwritten.
     kept = path.is_relative_to("/dev") or not leads_out(path)
     target = Path(os.path.realpath(path)) if kept else path
@@ -179,17 +177,7 @@ def _write(path: Path, report: str) -> None:
         # A pipe or a device is written to; putting a file in its place would take it away.
         target.write_bytes(raw)
         return
-    # A reader finds the old report or the new one, and never half of one.
-    handle, staged = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-        # mkstemp makes a file that its owner alone can read.
-        Path(staged).chmod(0o644)
-        Path(staged).replace(target)
-    except BaseException:
-        Path(staged).unlink(missing_ok=True)
-        raise
+    atomic.write(target, raw)
 
 
 def is_colored(asked: str, environment: Mapping[str, str], stream: IO[str] | None) -> bool:

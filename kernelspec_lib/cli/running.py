@@ -25,9 +25,18 @@ from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import LOCK, KernelProject
 from kernelspec_lib.wording import printable
 
+IMAGE_VARIABLE = "KERNELSPEC_IMAGE"
+"""What `build --dotenv` hands to the later jobs of a pipeline: the image, by its digest."""
+
 path_argument = click.argument("path", metavar="PATH", default=".")
 login_option = click.option(
     "--login", metavar="NAME", help="The kernel's owner. [default: $GITLAB_USER_LOGIN, else you]"
+)
+image_option = click.option(
+    "--image",
+    metavar="REF",
+    envvar=IMAGE_VARIABLE,
+    help=f"Another image than the one the policy names. [default: ${IMAGE_VARIABLE}]",
 )
 index_option = click.option("--index-url", metavar="URL", help="The package index to use.")
 

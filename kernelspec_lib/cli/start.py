@@ -58,6 +58,7 @@ class ImageMissing(KernelspecError):
     help="Seconds for the start, for one import, for one cell.",
 )
 @running.login_option
+@running.image_option
 @running.index_option
 @common.policy_option
 def try_command(
@@ -66,6 +67,7 @@ def try_command(
     engine_name: str | None,
     timeout: float,
     login: str | None,
+    image: str | None,
     index_url: str | None,
     policy_path: str | None,
 ) -> int:
@@ -79,6 +81,11 @@ def try_command(
     project, lock = running.locked_project(path, policy, to_build=False)
     read = [trial.read_notebook(notebook) for notebook in notebooks]
     owner = running.owner(login, None)
+    reference = (
+        identity.reference(image)
+        if image is not None
+        else identity.image_reference(project, policy, owner.login)
+    )
     with (
         running.ended_in_order(),
         tempfile.TemporaryDirectory(prefix="kernelspec-try-") as folder,
@@ -86,7 +93,7 @@ def try_command(
     ):
         docker = _engine(engine_name, progress.note)
         bench = (
-            _container(project, policy, owner.login, docker, Path(folder), progress.note)
+            _container(project, policy, owner.login, reference, docker, Path(folder), progress.note)
             if docker
             else _environment(project, policy, owner.login, index_url, Path(folder), progress.step)
         )
@@ -115,14 +122,18 @@ def _container(
     project: KernelProject,
     policy: Policy,
     login: str,
+    reference: str,
     docker: Engine,
     folder: Path,
     note: Callable[[str], None],
 ) -> AbstractContextManager[Place]:
     from kernelspec_lib.delivery import bench, engine, image
 
-    reference = identity.image_reference(project, policy, login)
     labels = engine.labels(docker, reference)
+    if labels is None and "@" in reference:
+        # By its digest it can be no other one: the runner that built it need not be this one.
+        engine.pull(docker, reference)
+        labels = engine.labels(docker, reference)
     if labels is None:
         raise ImageMissing(reference, str(project.place.folder))
     if labels.get(image.LOCK_LABEL) != image.lock_digest(project.place.folder):

@@ -20,6 +20,7 @@ VARIABLE = "KERNELSPEC_DOCKER"
 """Names the docker client to use, by name or by path."""
 
 _TIMEOUT = 60.0
+_PULL_TIMEOUT = 3600.0
 _FIRST_WITH_BUILDX = 23
 
 
@@ -87,6 +88,13 @@ def labels(engine: Engine, image: str) -> Mapping[str, str] | None:
     if "no such image" in answer.stderr.lower():
         return None
     raise failed(engine, "image inspect", answer)
+
+
+def pull(engine: Engine, image: str) -> None:
+    """Bring *image* from its registry. Raises CommandFailed."""
+    answer = engine.ask("pull", "--quiet", "--", image, timeout=_PULL_TIMEOUT)
+    if answer.returncode != 0:
+        raise failed(engine, f"pull {image}", answer)
 
 
 def remove_containers(engine: Engine, label: str) -> None:

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from kernelspec_lib.delivery import installed
-from kernelspec_lib.delivery.image import LOCK_LABEL
+from kernelspec_lib.delivery.image import LOCK_LABEL, REVISION_LABEL
 from kernelspec_lib.delivery.installed import Row
 from kernelspec_lib.delivery.place import Place
 from kernelspec_lib.errors import UsageError
@@ -27,7 +27,6 @@ from kernelspec_lib.onhub.kernels import MADE_BY
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 
-REVISION_LABEL = "org.opencontainers.image.revision"
 CREATED_LABEL = "org.opencontainers.image.created"
 
 

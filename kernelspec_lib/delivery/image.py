@@ -9,12 +9,14 @@ from pathlib import Path
 
 from kernelspec_lib.delivery import command, installer, secrets, trouble
 from kernelspec_lib.delivery.engine import Engine, failed, labels
-from kernelspec_lib.errors import CommandFailed, FileUnusable, UsageError
+from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.kernels.container import KERNEL_LABEL, OWNER_LABEL
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.project import DOCKERFILE, LOCK, OUTSIDE, KernelProject, leads_out
 
 LOCK_LABEL = "kernelspec.lock"
+STAGE_LABEL = "kernelspec.stage"
+REVISION_LABEL = "org.opencontainers.image.revision"
 SCHEMA_LABEL = "kernelspec.schema"
 SCHEMA_VERSION = "1"
 """Of requirements.json: another one when its keys change their meaning."""
@@ -146,18 +148,6 @@ def bound_cache(engine: Engine, size: str) -> None:
         raise failed(engine, "builder prune", answer)
 
 
-def push(engine: Engine, image: str, told: Callable[[str], None]) -> None:
-    """Push *image* to the registry in its name. Raises CommandFailed."""
-    done = command.follow((engine.client, "push", image), engine.environment, _TIMEOUT, told)
-    if done.returncode != 0:
-        raise CommandFailed(
-            f"pushing {image}",
-            done.returncode,
-            done.lines[-3:],
-            "log in with `docker login`, and see that the policy's registry is the right one",
-        )
-
-
 def _labels(
     project: KernelProject, login: str, digest: str, origin: Mapping[str, str]
 ) -> dict[str, str]:
@@ -173,6 +163,7 @@ def _labels(
     return {
         OWNER_LABEL: login,
         KERNEL_LABEL: project.kernel_name,
+        STAGE_LABEL: project.stage,
         LOCK_LABEL: digest,
         SCHEMA_LABEL: SCHEMA_VERSION,
         **{f"org.opencontainers.image.{name}": text for name, text in standard.items() if text},

@@ -68,6 +68,7 @@ class Registry:
         self._session.trust_env = not _LOOPBACK.fullmatch(host)
         own = _CERTIFICATES / host / "ca.crt"
         self._verify: str | bool = str(own) if own.is_file() else True
+        self._scheme = "https"
         self._login: Login | None = None
         self._tokens: dict[str, str] = {}
 
@@ -84,15 +85,75 @@ class Registry:
             raise RegistryUnreachable(self.host, f"it answered {answer.status_code} to HEAD {path}")
         return answer.headers.get("Docker-Content-Digest")
 
+    def labels(self, repository: str, reference: str) -> Mapping[str, str] | None:
+        """The labels of the image *reference* (a tag or a digest) of *repository*; None: none such.
+
+        Of an index of several platforms, those of its first image. Raises RegistryUnreachable.
+        """
+        manifest = self._manifest(repository, reference)
+        if manifest is None:
+            return None
+        value = self._json(manifest.content)
+        if children := value.get("manifests"):
+            return self.labels(repository, str(children[0]["digest"]))
+        digest = value.get("config", {}).get("digest", "")
+        blob = self.request("GET", f"/v2/{repository}/blobs/{digest}", repository, {})
+        if blob.status_code != 200:
+            raise RegistryUnreachable(
+                self.host, f"it answered {blob.status_code} for the configuration of {reference}"
+            )
+        found: Mapping[str, str] | None = self._json(blob.content).get("config", {}).get("Labels")
+        return found or {}
+
+    def tag(self, repository: str, digest: str, tag: str) -> None:
+        """Let *tag* stand for the image *digest*, in one step. Raises RegistryUnreachable."""
+        manifest = self._manifest(repository, digest)
+        if manifest is None:
+            raise RegistryUnreachable(self.host, f"{repository}@{digest} is no longer there")
+        answer = self.request(
+            "PUT",
+            f"/v2/{repository}/manifests/{tag}",
+            repository,
+            {"Content-Type": manifest.headers.get("Content-Type", "")},
+            manifest.content,
+        )
+        if answer.status_code not in (200, 201, 202):
+            raise RegistryUnreachable(
+                self.host, f"it answered {answer.status_code} when {repository}:{tag} was set"
+            )
+
+    def _manifest(self, repository: str, reference: str) -> requests.Response | None:
+        path = f"/v2/{repository}/manifests/{reference}"
+        answer = self.request("GET", path, repository, {"Accept": ", ".join(MANIFESTS)})
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise RegistryUnreachable(self.host, f"it answered {answer.status_code} to GET {path}")
+        return answer
+
+    def _json(self, content: bytes) -> Any:
+        try:
+            value = json.loads(content)
+        except ValueError as error:
+            raise RegistryUnreachable(self.host, "it answered with something else") from error
+        if not isinstance(value, dict):
+            raise RegistryUnreachable(self.host, "it answered with something else")
+        return value
+
     def request(
-        self, method: str, path: str, repository: str, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        repository: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
     ) -> requests.Response:
         """The answer to one request, as who docker is logged in as. Raises RegistryUnreachable."""
-        answer = self._send(method, path, headers, self._tokens.get(repository))
+        answer = self._send(method, path, headers, self._tokens.get(repository), body)
         challenge = answer.headers.get("WWW-Authenticate", "")
         if answer.status_code == 401 and challenge:
             self._tokens[repository] = self._authorization(challenge)
-            answer = self._send(method, path, headers, self._tokens[repository])
+            answer = self._send(method, path, headers, self._tokens[repository], body)
         if answer.status_code in (401, 403):
             raise RegistryUnreachable(
                 self.host,
@@ -102,7 +163,12 @@ class Registry:
         return answer
 
     def _send(
-        self, method: str, path: str, headers: Mapping[str, str], authorization: str | None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        authorization: str | None,
+        body: bytes | None,
     ) -> requests.Response:
         import requests
 
@@ -115,17 +181,25 @@ class Registry:
         try:
             return self._session.request(
                 method,
-                f"https://{self.host}{path}",
+                f"{self._scheme}://{self.host}{path}",
                 headers=dict(headers),
+                data=body,
                 auth=sign,
                 timeout=_TIMEOUT,
                 verify=self._verify,
             )
         except requests.exceptions.SSLError as error:
+            if self._may_be_plain():
+                self._scheme = "http"
+                return self._send(method, path, headers, authorization, body)
             remedy = f"put its CA into {_CERTIFICATES}/{self.host}/ca.crt, as for docker"
             raise RegistryUnreachable(self.host, _reason(error), remedy) from error
         except requests.RequestException as error:
             raise RegistryUnreachable(self.host, _reason(error)) from error
+
+    def _may_be_plain(self) -> bool:
+        """Whether docker would do without TLS as well: for this machine's own registries only."""
+        return self._scheme == "https" and self._verify is True and not self._session.trust_env
 
     def _authorization(self, challenge: str) -> str:
         """What answers *challenge*. Source: RFC 7235; "Token Authentication" of the registry."""

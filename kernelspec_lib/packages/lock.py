@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from kernelspec_lib import atomic
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.packages import target
 from kernelspec_lib.policy import OwnImage
@@ -147,17 +146,7 @@ def render(lock: Lock) -> str:
 def write(lock: Lock, path: Path) -> None:
     """Writes *lock* to *path*, whole or not at all. Raises FileUnusable."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
-                file.write(render(lock))
-            # mkstemp makes a file that its owner alone can read; the lock is for everybody.
-            Path(staged).chmod(0o644)
-            Path(staged).replace(path)
-        except BaseException:
-            Path(staged).unlink(missing_ok=True)
-            raise
+        atomic.write(path, render(lock).encode("ascii"))
     except OSError as error:
         raise FileUnusable(str(path), "write the lock", error.strerror or str(error)) from error
 
