@@ -35,6 +35,7 @@ FLOORS: dict[str, float] = {
     "jsonscan": 1,
     "naming": 1,
     "wording": 1,
+    "atomic": 1,
     "errors": 1.2,
     "data": 1,
 }

@@ -50,6 +50,7 @@ def test_the_labels_say_whose_and_from_which_lock(tmp_path: Path) -> None:
         "kernelspec.owner": "ada",
         "kernelspec.kernel": "churn",
         "kernelspec.lock": f"sha256:{hashlib.sha256(LOCK).hexdigest()}",
+        "kernelspec.stage": "development",
         "kernelspec.schema": "1",
         "org.opencontainers.image.title": "churn",
         "org.opencontainers.image.description": "Churn",
