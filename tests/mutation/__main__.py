@@ -1,0 +1,92 @@
+"""Every mutant, by hand: `python -m tests.mutation`. First the cases, then the tests of its module.
+
+Prints those that nothing notices, and ends with 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from kernelspec_lib.rules import RULES
+from tests import package_index
+from tests.catalogue import CATALOGUE
+from tests.mutation.cases import OFFLINE, broken, codes_of
+from tests.mutation.mutants import HOUSE, Mutant, mutants, switched_off
+
+TESTS = Path(__file__).parent.parent
+
+
+def main() -> int:
+    start = time.monotonic()
+    everything = list(mutants())
+    noticed: dict[Mutant, set[str]] = {}
+    with package_index.serving(package_index.tree(CATALOGUE)) as server:
+        for one in everything:
+            noticed[one] = broken(one, codes_of(one), server.url)
+            if not noticed[one] and one.codes:
+                noticed[one] = broken(one, OFFLINE, None)
+    by_case = [one for one in everything if noticed[one]]
+    print(
+        f"{len(by_case)} of {len(everything)} break a case ({time.monotonic() - start:.0f} s)",
+        flush=True,
+    )
+    left = []
+    for one in everything:
+        if not noticed[one] and not _breaks_a_test(one):
+            left.append(one)
+            print(f"unnoticed: {one}", flush=True)
+    silent = sorted(set(RULES) - set().union(*noticed.values()))
+    print(f"rules whose case no mutant breaks: {', '.join(silent) or 'none'}")
+    print(f"{len(left)} of {len(everything)} unnoticed ({time.monotonic() - start:.0f} s)")
+    return 1 if left or silent else 0
+
+
+def _breaks_a_test(mutant: Mutant) -> bool:
+    """Whether a test of the module fails, in a process of its own."""
+    files = [str(path) for path in _tests_of(mutant)]
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        with switched_off(mutant):
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", _FAST, *files])
+        os._exit(int(code))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+
+
+_FAST = "not docker and not network"
+
+
+def _tests_of(mutant: Mutant) -> Iterator[Path]:
+    """The test modules that name the mutant's module or one that imports it, nearest first."""
+    own = mutant.module.rpartition(".")[2]
+    above = [path.stem for path in HOUSE.rglob("*.py") if _names(path, own)]
+    paths = [*TESTS.glob("unit/test_*.py"), *TESTS.glob("test_*.py")]
+    found = [path for path in paths if any(_names(path, leaf) for leaf in (own, *above))]
+    whole = [TESTS / "test_lint_many.py", TESTS / "test_cli.py"]
+    yield from sorted(
+        found,
+        key=lambda path: (own not in path.name, path.stem[5:] not in above, not _names(path, own)),
+    )
+    yield from (path for path in whole if path not in found)
+
+
+@cache
+def _names(path: Path, leaf: str) -> bool:
+    """Whether the module *path* imports a module called *leaf*."""
+    pattern = rf"^\s*(from|import) .*\b{leaf}\b"
+    return re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

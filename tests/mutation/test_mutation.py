@@ -1,0 +1,38 @@
+"""Every rule's check, switched off, is noticed. All of them: `python -m tests.mutation`."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernelspec_lib.rules import RULES
+from tests import test_cases
+from tests.mutation import cases
+from tests.mutation.mutants import HOUSE, Mutant, mutants, switched_off
+
+MUTANTS = tuple(mutants())
+
+
+def nearest_first(code: str) -> list[Mutant]:
+    """The mutants that may be the check of *code*, those first that name it."""
+    found = [one for one in MUTANTS if code in cases.codes_of(one)]
+    return sorted(found, key=lambda one: (code not in one.codes, len(one.codes)))
+
+
+@pytest.mark.parametrize("code", list(RULES))
+def test_without_its_check_the_case_of_a_rule_fails(code: str, case_index_url: str) -> None:
+    assert not cases.breaks(code, case_index_url), "with all checks it passes"
+    assert any(cases.broken(one, [code], case_index_url) for one in nearest_first(code))
+
+
+def test_every_module_of_checks_has_something_to_switch_off() -> None:
+    known = {one.module.removeprefix("kernelspec_lib.checks.") for one in MUTANTS}
+    for path in (HOUSE / "checks").rglob("*.py"):
+        if "yield " in path.read_text(encoding="utf-8"):
+            assert path.stem in {name.rpartition(".")[2] for name in known}, path
+
+
+def test_what_was_switched_off_is_on_again() -> None:
+    (one,) = [one for one in MUTANTS if one.codes == {"KS203"}]
+    with switched_off(one):
+        assert test_cases.examined("KS203", "bad", alone=True).findings == ()
+    assert test_cases.examined("KS203", "bad", alone=True).findings != ()
