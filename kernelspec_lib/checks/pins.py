@@ -30,6 +30,7 @@ from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import LOCK, KernelProject, Lib
 from kernelspec_lib.wording import shown
 
+_MOST_LINES = 5
 _PLATFORMS = (
     ("win", "Windows"),
     ("macosx", "macOS"),
@@ -63,8 +64,26 @@ def check_lock(
             message = f"{LOCK} is no lock that can be used: line {line}: {reason}"
             yield _finding(project, "KS310", "/libs", message, hint)
         case Lock() if not locks.answers(lock, project, images):
-            message = f"{LOCK} was made for other libs, another Python or another base image"
-            yield _finding(project, "KS310", "/libs", message, hint)
+            pointer, reason = _stale(project, lock)
+            message = f"{LOCK} was made for {reason}"
+            yield _finding(project, "KS310", pointer, message, hint)
+
+
+def _stale(project: KernelProject, lock: Lock) -> tuple[str, str]:
+    """Where *lock* does not answer *project* any more, and what it was made for instead."""
+    told = locks.stale(lock, project)
+    if told.python:
+        return "/python_version", f"Python {lock.python_version}"
+    new = [shown(str(lib.requirement)) for lib in told.new][:_MOST_LINES]
+    gone = [shown(text) for text in told.gone][:_MOST_LINES]
+    parts = [f"without {', '.join(new)}"] if new else []
+    parts += [f"with {', '.join(gone)}"] if gone else []
+    if parts:
+        return "/libs", f"other libs: {' and '.join(parts)}"
+    # Extras, markers of lines that do not count, or what the image is built on.
+    value = project.document.value
+    named = isinstance(value, dict) and "base_image" in value
+    return "/base_image" if named else "/libs", "another base image, or for other markers"
 
 
 def _finding(project: KernelProject, code: str, pointer: str, message: str, hint: str) -> Finding:

@@ -85,7 +85,7 @@ class _Asking:
     def __init__(self, stack: ExitStack, config: IndexConfig, *, cached: bool) -> None:
         self.config = config
         self._stack = stack
-        home = verdicts.home(os.environ) if cached else None
+        home = verdicts.home(os.environ) if cached and not config.is_secret else None
         self._cache = home / "uv" if home else None
         self._pages = home / "pages" if home else None
         self.verdicts = Verdicts(folder=home / "verdicts", now=time.time) if home else None

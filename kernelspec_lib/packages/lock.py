@@ -109,6 +109,47 @@ def answers(lock: Lock, project: KernelProject, images: Sequence[OwnImage] = ())
     return lock.fingerprint == fingerprint(project, images)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """What *project* asks for today and did not when its lock was made."""
+
+    python: bool
+    """Whether it was another Python."""
+    new: tuple[Lib, ...]
+    """Lines that the lock does not know as they are."""
+    gone: tuple[str, ...]
+    """Lines that the lock was made for, and that stand there no longer."""
+
+
+def stale(lock: Lock, project: KernelProject) -> Stale:
+    """Why *lock* does not answer *project*. Nothing of it: the base image was another one.
+
+    A line whose marker keeps it off the image is in no lock, and is not missed there.
+    """
+    known = {
+        one.name: {text for text in one.asked_by if not text.startswith("via ")}
+        for one in lock.packages
+    }
+    today: dict[str, set[str]] = {}
+    for lib in project.libs:
+        today.setdefault(lib.name, set()).add(str(lib.requirement))
+    return Stale(
+        python=lock.python_version != project.python_version,
+        new=tuple(
+            lib
+            for lib in project.libs
+            if not known.get(lib.name, set()) & today[lib.name]
+            and (known.get(lib.name) or lib.requirement.marker is None)
+        ),
+        gone=tuple(
+            text
+            for name, texts in known.items()
+            for text in sorted(texts)
+            if not texts & today.get(name, set())
+        ),
+    )
+
+
 def roots(lock: Lock, project: KernelProject) -> Mapping[str, tuple[Lib, ...]]:
     """The user's lines that each package is there for."""
     parents = {one.name: tuple(_parents(one)) for one in lock.packages}

@@ -89,7 +89,7 @@ def resolve_with(
     familiar: names of libraries that the site uses, asked for where a name is not known.
     begun: uv's answer, if it was asked already.
     """
-    cache = cache or _cache_of(environment)
+    cache = cache or _cache_of(config, environment)
     target = targets.of(project, policy.images)
     libs = targets.counted(project.libs, target)
     solver = Solver(
@@ -166,8 +166,9 @@ def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:
     return problem
 
 
-def _cache_of(environment: Mapping[str, str]) -> Path | None:
-    kept = verdicts.home(environment)
+def _cache_of(config: IndexConfig, environment: Mapping[str, str]) -> Path | None:
+    # uv writes the URL of each page into its cache.
+    kept = None if config.is_secret else verdicts.home(environment)
     return kept / "uv" if kept else None
 
 

@@ -80,6 +80,11 @@ class IndexConfig:
         path = "/".join(_TOKEN.sub("…", part) for part in parts.path.split("/"))
         return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the URL itself may hold a token: then nothing of it is kept on disk."""
+        return self.shown != self.url
+
     def hidden(self, text: str) -> str:
         """*text* of another program, without what is secret of URLs and logins."""
         text = _QUERY.sub(r"\1", _USERINFO.sub("", text.replace(self.url, self.shown)))
@@ -146,7 +151,7 @@ def configure(option: str | None, policy: Policy, environment: Mapping[str, str]
         retries=_whole(_number(("retries",), environment, pip)),
     )
     # The URL itself is what logins are kept under, but it may not stand in an argv with a token.
-    places = [bare] if config.shown == bare else []
+    places = [] if config.is_secret else [bare]
     places.append(urlsplit(bare).netloc)
     keyring = Keyring(places=places, username=username, environment=environment)
     return config if password else replace(config, keyring=keyring)

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from kernelspec_lib.checks import pins
 from kernelspec_lib.packages import lock
-from kernelspec_lib.packages.lock import Garbled, Lock
+from kernelspec_lib.packages.lock import Garbled, Lock, LockedPackage
 from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
     Conflict,
@@ -265,7 +265,7 @@ FRESH = Lock(python_version="3.11", fingerprint=lock.fingerprint(PROJECT), packa
         ),
         (
             replace(FRESH, fingerprint="0" * 64),
-            "requirements.lock was made for other libs, another Python or another base image",
+            'requirements.lock was made for other libs: without "ipykernel", "numpy==9.9"',
         ),
     ],
 )
@@ -277,3 +277,38 @@ def test_ks310_points_at_libs(committed: Lock | Garbled | None, message: str) ->
 
 def test_a_fresh_lock_is_no_finding() -> None:
     assert list(pins.check_lock(PROJECT, FRESH)) == []
+
+
+def _of(*packages: tuple[str, str]) -> Lock:
+    """A lock made for other things than PROJECT, whose *packages* are asked for by these lines."""
+    known = tuple(
+        LockedPackage(name=name, version="1", hashes=(), asked_by=(text,))
+        for name, text in packages
+    )
+    return Lock(python_version="3.11", fingerprint="0" * 64, packages=known)
+
+
+@pytest.mark.parametrize(
+    ("committed", "pointer", "message"),
+    [
+        (replace(_of(), python_version="3.10"), "/python_version", "Python 3.10"),
+        (
+            _of(
+                ("ipykernel", "ipykernel"),
+                ("numpy", "numpy==9.8"),
+                ("old", "old>1"),
+                ("x", "via y"),
+            ),
+            "/libs",
+            'other libs: without "numpy==9.9" and with "numpy==9.8", "old>1"',
+        ),
+        (
+            _of(("ipykernel", "ipykernel"), ("numpy", "numpy==9.9")),
+            "/libs",
+            "another base image, or for other markers",
+        ),
+    ],
+)
+def test_ks310_says_which_part_is_stale(committed: Lock, pointer: str, message: str) -> None:
+    (found,) = pins.check_lock(PROJECT, committed)
+    assert (found.pointer, found.message) == (pointer, f"requirements.lock was made for {message}")
