@@ -19,6 +19,11 @@ from pathlib import Path
 
 SCHEMA = Path(__file__).parent.parent / "schema" / "requirements.schema.json"
 FOLDERS = 1000
+DOCKERFILE = """\
+FROM python:3.11-slim
+COPY requirements.lock .
+RUN pip install --no-deps --require-hashes -r requirements.lock
+"""
 LIBS = (
     "ipykernel", "pandas==2.2.3", "numpy>=1.26,<3", "scikit-learn~=1.5", "matplotlib", "sqlalchemy",
     "dask[dataframe]>=2024.1", "pyarrow", "requests", "tqdm", "openpyxl",
@@ -30,7 +35,7 @@ def kernel(folder: Path, name: str) -> Path:
     folder.mkdir(parents=True)
     value = {"kernel_name": name, "python_version": "3.11", "libs": LIBS}
     (folder / "requirements.json").write_text(json.dumps(value, indent=2))
-    (folder / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
     return folder
 
 

@@ -103,6 +103,13 @@ class Refusal:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a file beside requirements.json is not read."""
+
+    reason: str
+
+
 def locate(path: str) -> Place:
     """The files that *path* (a kernel folder, or a requirements.json) stands for.
 
@@ -157,6 +164,24 @@ def read_bytes(path: str, limit: int) -> bytes:
             return file.read(limit)
     except OSError as error:
         raise FileUnusable(path, "read", error.strerror or str(error)) from error
+
+
+def beside(path: Path, limit: int) -> str | Unusable | None:
+    """The text of a file of the kernel's own; None: there is none.
+
+    Nothing outside the kernel's folder is read, nor anything that is larger than *limit* bytes.
+    Raises FileUnusable where the disk refuses.
+    """
+    if not os.path.lexists(path):
+        return None
+    if leads_out(path):
+        return Unusable(OUTSIDE)
+    if not path.is_file():
+        return Unusable(f"{path.name} is no file")
+    content = read_bytes(str(path), limit + 1)
+    if len(content) > limit:
+        return Unusable(f"{path.name} is larger than {limit // 1024} KiB")
+    return content.decode("utf-8", errors="replace")
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,13 @@ from kernelspec_lib import project as projects
 from kernelspec_lib.checks import schema
 from kernelspec_lib.project import KernelProject, Place
 
+DOCKERFILE = """\
+FROM python:3.11-slim
+COPY requirements.lock .
+RUN pip install --no-deps --require-hashes -r requirements.lock
+"""
+"""One in which nothing is found."""
+
 
 def a_project(*libs: str, python_version: str = "3.11", **keys: object) -> KernelProject:
     """A project with *libs*, whose first one stands at line 5, column 5 of its file."""

@@ -13,6 +13,7 @@ import pytest
 from kernelspec_lib import __version__, cli
 from kernelspec_lib.cli import lint
 from kernelspec_lib.findings import RULES
+from tests import projects
 
 GOOD = '{\n  "kernel_name": "churn",\n  "python_version": "3.11",\n  "libs": ["ipykernel"]\n}\n'
 
@@ -23,7 +24,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "kernels" / "a"
     folder.mkdir(parents=True)
     (folder / "requirements.json").write_text(GOOD)
-    (folder / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    (folder / "Dockerfile").write_text(projects.DOCKERFILE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KERNELSPEC_POLICY", raising=False)
     return folder

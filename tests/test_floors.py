@@ -27,6 +27,7 @@ FLOORS: dict[str, float] = {
     "policyfile": 2.75,
     "shape": 2.5,
     "rules": 2.5,
+    "shell": 2.6,
     "dockerfile": 2.5,
     "changes": 1.5,
     "document": 2,

@@ -16,6 +16,7 @@ from threading import Event
 import pytest
 
 from kernelspec_lib import cli
+from tests import projects
 from tests.catalogue import CATALOGUE
 from tests.package_index import Answer, PackageFile, Server, serving, tree, wheel
 
@@ -38,7 +39,7 @@ def kernel(tmp_path: Path) -> Make:
         path.mkdir(parents=True, exist_ok=True)
         value = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel", *libs]}
         (path / "requirements.json").write_text(json.dumps(value | keys, indent=2))
-        (path / "Dockerfile").write_text("FROM python:3.11-slim\n")
+        (path / "Dockerfile").write_text(projects.DOCKERFILE)
         return path
 
     return make

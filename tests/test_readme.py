@@ -11,6 +11,7 @@ import pytest
 
 from kernelspec_lib import cli, document, policy
 from kernelspec_lib.checks import schema
+from tests import projects
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,7 +55,7 @@ def test_the_findings_shown_are_the_real_ones(
 ) -> None:
     folder = tmp_path / "churn-model"
     folder.mkdir()
-    (folder / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    (folder / "Dockerfile").write_text(projects.DOCKERFILE)
     (folder / "requirements.json").write_text(
         '{\n  "kernel_name": "Churn Model",\n  "python_version": "3.11",\n'
         '  "libs": ["ipykernel", "pandas=2.2"]\n}\n'

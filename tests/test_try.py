@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from kernelspec_lib import cli
 from tests import package_index as indexes
+from tests import projects
 
 GOOD = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel", "alpha==1.1"]}
 
@@ -23,7 +24,7 @@ def kernel(tmp_path: Path) -> Path:
     """A kernel's folder."""
     folder = tmp_path / "churn"
     folder.mkdir()
-    (folder / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    (folder / "Dockerfile").write_text(projects.DOCKERFILE)
     write(folder, GOOD)
     return folder
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import dockerfile, schema, site
 from kernelspec_lib.document import Document, PlainText
 from kernelspec_lib.findings import Finding, in_order
 from kernelspec_lib.policy import Policy
-from kernelspec_lib.project import KernelProject, Place
-
-_MAX_DOCKERFILE = 1024 * 1024
+from kernelspec_lib.project import KernelProject, Place, Unusable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,30 +37,43 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
     usable = not any(one.is_error for one in found)
     project = projects.from_document(place, document) if usable else None
     of_site = in_order(site.check(project, policy, login)) if project else []
-    texts = _texts(place) if place.whole else {}
-    beside = list(_beside(place, texts, site.images(policy, login))) if place.whole else []
+    files = _files(place) if place.whole else {}
+    beside = list(_beside(place, files, policy, login, project)) if place.whole else []
+    texts = {path: PlainText(text=one) for path, one in files.items() if isinstance(one, str)}
     kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
     return Examined(place=place, document=document, findings=kept, project=project, texts=texts)
 
 
-def _texts(place: Place) -> dict[str, PlainText]:
+def _files(place: Place) -> dict[str, str | Unusable]:
     """The files beside requirements.json that are judged with it, those that there are."""
-    path = place.folder / projects.DOCKERFILE
-    if projects.leads_out(path) or not path.is_file():
-        return {}
-    raw = projects.read_bytes(str(path), _MAX_DOCKERFILE)
-    return {str(path): PlainText(text=raw.decode("utf-8", errors="replace"))}
+    named = ((projects.DOCKERFILE, dockerfile.MAX_BYTES),)
+    found = {}
+    for name, limit in named:
+        path = place.folder / name
+        text = projects.beside(path, limit)
+        if text is not None:
+            found[str(path)] = text
+    return found
 
 
 def _beside(
-    place: Place, texts: Mapping[str, PlainText], base_images: Sequence[str] | None
+    place: Place,
+    files: Mapping[str, str | Unusable],
+    policy: Policy,
+    login: str | None,
+    project: KernelProject | None,
 ) -> Iterator[Finding]:
-    path = str(place.folder / projects.DOCKERFILE)
-    if projects.leads_out(Path(path)):
-        yield Finding.of("KS009", projects.OUTSIDE, projects.INSIDE, path=path)
+    path = place.folder / projects.DOCKERFILE
+    if projects.leads_out(path):
+        yield Finding.of("KS009", projects.OUTSIDE, projects.INSIDE, path=str(path))
         return
-    text = texts[path].text if path in texts else None
-    yield from dockerfile.check(text, path, base_images)
+    yield from dockerfile.check(
+        files.get(str(path)),
+        str(path),
+        site.images(policy, login),
+        base_image=project.base_image if project else dockerfile.UNKNOWN,
+        root_user=policy.root_user,
+    )
 
 
 def not_ignored(

@@ -100,8 +100,9 @@ def _field(text: str) -> str:
 
 def _user(owner: Owner) -> tuple[str, ...]:
     if owner.uid is None or owner.gid is None:
-        # The connection file is 0600: without this, the image's root could not read it either.
-        return ("--cap-add=DAC_OVERRIDE",)
+        # The connection file is 0600: without this, the image's root could not read it either. The
+        # image may end as another user, who could not at all.
+        return ("--user=0:0", "--cap-add=DAC_OVERRIDE")
     return (f"--user={owner.uid}:{owner.gid}",)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelspec_lib.rules.rule import Rule, error
+from kernelspec_lib.rules.rule import Rule, error, warning
 
 RULES: tuple[Rule, ...] = (
     error(
@@ -38,7 +38,7 @@ RULES: tuple[Rule, ...] = (
     error(
         "KS405",
         "secret-in-image",
-        "Whatever ARG and ENV hold can be read by everybody who may pull the image.",
+        "Whatever ARG, ENV, LABEL and RUN hold can be read by everybody who may pull the image.",
         "ENV DB_PASSWORD=open-sesame",
         "RUN --mount=type=secret,id=db_password ./load.sh",
     ),
@@ -48,5 +48,37 @@ RULES: tuple[Rule, ...] = (
         "What ADD fetches from the network may be another file tomorrow.",
         "ADD https://elsewhere.example/driver.deb /tmp/",
         "COPY driver.deb /tmp/",
+    ),
+    error(
+        "KS407",
+        "beside-the-lock",
+        "The lock was checked; a library that is installed beside it and not pinned changes what "
+        "the lock fixed, and is another one tomorrow.",
+        "RUN pip install --upgrade scipy",
+        'a line in requirements.json: {"libs": ["scipy"]}; or RUN pip install scipy==1.14.1',
+    ),
+    warning(
+        "KS408",
+        "lock-not-installed",
+        "What is not installed from requirements.lock was neither checked nor pinned, and the "
+        "kernel then lacks its libraries or has others.",
+        "FROM ${BASE_IMAGE}\nCOPY settings.toml /etc/",
+        "RUN --mount=type=bind,source=requirements.lock,target=/tmp/requirements.lock "
+        "pip install --no-deps --require-hashes --requirement /tmp/requirements.lock",
+    ),
+    error(
+        "KS409",
+        "root-at-the-end",
+        "The site lets no image end as root: whoever starts it by hand would be root in it.",
+        "USER root",
+        "USER 65534",
+    ),
+    error(
+        "KS410",
+        "command-swallowed",
+        "Jupyter starts a kernel with a command of its own; an ENTRYPOINT that does not hand it on "
+        "starts something else, and the kernel is never ready.",
+        'ENTRYPOINT ["jupyter", "lab"]',
+        "ENTRYPOINT []",
     ),
 )
