@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 from packaging.utils import canonicalize_name
 
+from kernelspec_lib.packages import markup
 from kernelspec_lib.packages.pages import Page, Row, joined, packed
 
 _SDIST = (".tar.gz", ".zip")
@@ -122,53 +122,37 @@ def from_html(name: str, text: bytes, url: str) -> Page:
     Source: PEP 503, PEP 592. A login page is HTML too: one without a single file must at least
     have the title of an index.
     """
-    reader = _Links(name, url)
     decoded = text.decode("utf-8", errors="replace")
-    try:
-        reader.feed(decoded)
-        reader.close()
-    except AssertionError as error:
-        # html.parser gives up so on a section such as <![x[ that HTML has not.
-        raise NoPage("it is HTML that cannot be read") from error
-    page = Page(name=name, releases=packed(url, reader.rows))
-    if not page.releases and not reader.seen and not _TITLE.search(decoded[:4096]):
+    rows: dict[str, list[Row]] = {}
+    is_index, base = False, url
+    for tag, given in markup.tags(decoded):
+        href = given.get("href")
+        is_index = is_index or given.get("name") == "pypi:repository-version"
+        if tag == "base" and href:
+            base = joined(base, href) or base
+        if tag == "a" and href:
+            version, row = _link(name, joined(base, href), given)
+            if version:
+                rows.setdefault(version, []).append(row)
+    page = Page(name=name, releases=packed(url, rows))
+    if not page.releases and not is_index and not _TITLE.search(decoded[:4096]):
         raise NoPage("it is HTML without a single file, such as a login page")
     return page
 
 
-class _Links(HTMLParser):
-    def __init__(self, name: str, base: str) -> None:
-        super().__init__()
-        self.name = name
-        self.base = base
-        self.rows: dict[str, list[Row]] = {}
-        self.seen = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        href = given.get("href")
-        if tag == "base" and href:
-            self.base = joined(self.base, href) or self.base
-        if tag == "meta" and given.get("name") == "pypi:repository-version":
-            self.seen = True
-        if tag == "a" and href:
-            self._file(joined(self.base, href), given)
-
-    def _file(self, address: str, given: dict[str, str | None]) -> None:
-        parts = urlsplit(address)
-        filename = unquote(parts.path.rpartition("/")[2])
-        text = _version(self.name, filename)
-        if text:
-            row = (
-                filename,
-                address.partition("#")[0],
-                parts.fragment.removeprefix("sha256="),
-                given.get("data-requires-python") or "",
-                (given["data-yanked"] or "") if "data-yanked" in given else None,
-                "data-core-metadata" in given or "data-dist-info-metadata" in given,
-                None,
-            )
-            self.rows.setdefault(text, []).append(row)
+def _link(name: str, address: str, given: markup.Attributes) -> tuple[str, Row]:
+    """The text of the version, and the file; no version where the link leads to no file."""
+    parts = urlsplit(address)
+    filename = unquote(parts.path.rpartition("/")[2])
+    return _version(name, filename), (
+        filename,
+        address.partition("#")[0],
+        parts.fragment.removeprefix("sha256="),
+        given.get("data-requires-python") or "",
+        (given["data-yanked"] or "") if "data-yanked" in given else None,
+        "data-core-metadata" in given or "data-dist-info-metadata" in given,
+        None,
+    )
 
 
 def _version(name: str, filename: str) -> str:

@@ -21,10 +21,11 @@ from kernelspec_lib.errors import PolicyInvalid
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.kernels import spec
 from kernelspec_lib.kernels.identity import Owner
-from kernelspec_lib.packages import lock, pages
+from kernelspec_lib.packages import lock, wire
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.packages.pages import NoPage, Page
+from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.target import Target
+from kernelspec_lib.packages.wire import NoPage
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import Place
 from kernelspec_lib.reports.judgement import Judgement, Look
@@ -97,7 +98,7 @@ def of_dockerfile(raw: bytes) -> None:
 def of_page_json(raw: bytes) -> None:
     """A page is read, or is none."""
     try:
-        page = pages.from_json("alpha", raw, URL)
+        page = wire.from_json("alpha", raw, URL)
     except NoPage:
         return
     _used(page)
@@ -106,7 +107,7 @@ def of_page_json(raw: bytes) -> None:
 def of_page_html(raw: bytes) -> None:
     """A page is read, or is none."""
     try:
-        page = pages.from_html("alpha", raw, URL)
+        page = wire.from_html("alpha", raw, URL)
     except NoPage:
         return
     _used(page)

@@ -12,7 +12,7 @@ import pytest
 import requests
 from packaging.version import Version
 
-from kernelspec_lib.packages import pages
+from kernelspec_lib.packages import wire
 from tests.index import socks
 from tests.index.parts import LOGIN, TOKEN, Proxy, Site, bare_environment
 from tests.package_index import JSON_TYPE, Answer, always_json, serving, tree, wheel
@@ -84,8 +84,8 @@ def test_devpi_s_html_says_the_same_as_its_json(devpi: str) -> None:
     assert by_json.headers["Content-Type"].startswith(JSON_TYPE)
     assert by_html.headers["Content-Type"].startswith("text/html")
     url = by_json.url
-    one = pages.from_json("modern", by_json.content, url)
-    other = pages.from_html("modern", by_html.content, url)
+    one = wire.from_json("modern", by_json.content, url)
+    other = wire.from_html("modern", by_html.content, url)
     assert set(one.releases) == set(other.releases) == {Version("1.0"), Version("2.0")}
     for version in one.releases:
         assert one.of(version) == other.of(version)
