@@ -33,6 +33,7 @@ FLOORS: dict[str, float] = {
     "document": 2,
     "onhub": 1,
     "jsontext": 1.5,
+    "keeping": 1,
     "jsonscan": 1,
     "naming": 1,
     "wording": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
@@ -12,17 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelspec_lib import keeping
+from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel
 from kernelspec_lib.checks.kernel import Examined
 from kernelspec_lib.cli import choosing, common
 from kernelspec_lib.cli.choosing import Choice, choice_options
-from kernelspec_lib.cli.reporting import Reporting, deliver, in_repository, report_options
+from kernelspec_lib.cli.reporting import (
+    Reporting,
+    deliver,
+    in_repository,
+    printed,
+    report_options,
+)
 from kernelspec_lib.errors import KernelspecError, UsageError
 from kernelspec_lib.findings import RULES, Finding, in_order
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.reports.judgement import Judgement, Source, Unchecked
-from kernelspec_lib.wording import printable
+from kernelspec_lib.wording import LINES, printable
 
 if TYPE_CHECKING:
     from kernelspec_lib.cli.resolving import Resolved, Resolving
@@ -51,7 +59,12 @@ def _resolving_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise UsageError("--locked writes nothing, so there is no --output")
         policy = common.policy_in_force(policy_path)
         wanted = Resolving(
-            policy=policy, index_url=index_url, output=output, locked=locked, cached=not no_cache
+            policy=policy,
+            policy_path=policies.find(policy_path, os.environ),
+            index_url=index_url,
+            output=output,
+            locked=locked,
+            cached=not no_cache,
         )
         return command(wanted=wanted, **given)
 
@@ -134,17 +147,12 @@ def _judge(
         since = f" since {choice.changed_since}" if choice.changed_since else ""
         common.echo(f"no kernel was touched{since}", err=True)
     troubles = _Troubles()
-    examined = []
-    for path in paths:
-        try:
-            examined.append(_examine(path, policy, whole=whole))
-        except UsageError:
-            raise
-        except KernelspecError as trouble:
-            troubles.all.append((path, trouble))
+    examined = list(_examined(paths, policy, troubles, whole=whole))
     findings = [finding for one in examined for finding in one.findings]
+    good: list[Resolved] = []
     if wanted:
-        findings += _resolve(examined, wanted, reporting, troubles)
+        findings += _resolve(examined, wanted, reporting, troubles, good)
+    faultless = not findings
     _kept(findings, reporting, policy)
     findings = [one for one in findings if _told(one.code, reporting, policy)]
     unchecked = tuple(Unchecked(path=path, reason=str(one)) for path, one in troubles.all)
@@ -158,7 +166,41 @@ def _judge(
         rules=_rules(examined, reporting, policy, unchecked, resolved=wanted is not None),
         in_repository=in_repository(named, os.environ, Path.cwd()),
     )
-    return _tell(judgement, troubles, reporting, several=len(paths) > 1)
+    code = _tell(judgement, troubles, reporting, several=len(paths) > 1)
+    if wanted and faultless and code == 0 and len(good) == len(paths):
+        _remember(judgement, good, wanted, reporting)
+    return code
+
+
+def _examined(
+    paths: Sequence[str], policy: Policy, troubles: _Troubles, *, whole: bool
+) -> Iterator[Examined]:
+    """The kernels at *paths*. What could not be read goes into *troubles*."""
+    for path in paths:
+        try:
+            yield _examine(path, policy, whole=whole)
+        except UsageError:
+            raise
+        except KernelspecError as trouble:
+            troubles.all.append((path, trouble))
+
+
+def _remember(
+    judgement: Judgement, good: Sequence[Resolved], wanted: Resolving, reporting: Reporting
+) -> None:
+    """Keeps what was said of kernels without a fault, for the next run that is just the same."""
+    from kernelspec_lib.cli import resolving
+
+    if not wanted.cached or wanted.locked or wanted.output or any(one.kept for one in good):
+        return
+    lines = [] if reporting.quiet else _good(good, wanted, each=len(good) == 1)
+    keeping.keep(
+        sys.argv[1:],
+        os.environ,
+        read=resolving.read(wanted, [one.project for one in good]),
+        out=printed(judgement, reporting, sys.stdout),
+        err="".join(f"{printable(line, keep=LINES)}\n" for line in lines),
+    )
 
 
 def _sources(examined: Sequence[Examined]) -> dict[str, Source]:
@@ -234,14 +276,20 @@ def _tell_troubles(troubles: _Troubles, reporting: Reporting, *, several: bool) 
 
 
 def _resolve(
-    examined: Sequence[Examined], wanted: Resolving, reporting: Reporting, troubles: _Troubles
+    examined: Sequence[Examined],
+    wanted: Resolving,
+    reporting: Reporting,
+    troubles: _Troubles,
+    good: list[Resolved],
 ) -> list[Finding]:
-    """The findings about the pins. What could not be checked goes into *troubles*."""
+    """The findings about the pins.
+
+    What could not be checked goes into *troubles*, and whose lock is good into *good*.
+    """
     from kernelspec_lib.cli import resolving, running
 
     kernels = [one.project for one in examined if one.project is not None]
     findings: list[Finding] = []
-    good: list[Resolved] = []
     with running.ended_in_order(), resolving.bar(len(kernels), wanted=not reporting.quiet) as step:
         for done in resolving.resolved(wanted, kernels):
             findings += done.findings

@@ -148,16 +148,10 @@ def deliver(judgement: Judgement, reporting: Reporting, stream: IO[str]) -> None
     """
     failed: list[FileUnusable] = []
     for one in sorted(reporting.outputs, key=lambda one: one.file is not None):
-        look = Look(
-            color=is_colored(reporting.color, os.environ, None if one.file else stream),
-            width=None if one.file else terminal_width(stream),
-            summary=not reporting.quiet,
-        )
-        report = reports.report(one.output_format, judgement, look)
         if one.file is None:
-            if report:
-                click.echo(report, color=True)
+            click.echo(printed(judgement, reporting, stream), color=True, nl=False)
             continue
+        report = _made(one, judgement, reporting, None)
         try:
             _write(Path(one.file), report + "\n")
         except OSError as error:
@@ -165,6 +159,25 @@ def deliver(judgement: Judgement, reporting: Reporting, stream: IO[str]) -> None
             failed.append(FileUnusable(one.file, "write", reason))
     if failed:
         raise failed[0]
+
+
+def printed(judgement: Judgement, reporting: Reporting, stream: IO[str]) -> str:
+    """The report that goes to standard output, which is *stream*; empty where none does."""
+    for one in reporting.outputs:
+        if one.file is None and (report := _made(one, judgement, reporting, stream)):
+            return f"{report}\n"
+    return ""
+
+
+def _made(
+    output: Output, judgement: Judgement, reporting: Reporting, stream: IO[str] | None
+) -> str:
+    look = Look(
+        color=is_colored(reporting.color, os.environ, stream),
+        width=terminal_width(stream) if stream else None,
+        summary=not reporting.quiet,
+    )
+    return reports.report(output.output_format, judgement, look)
 
 
 def _write(path: Path, report: str) -> None:

@@ -16,11 +16,21 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel, site
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding
-from kernelspec_lib.packages import binaries, children, guess, lock, settings, target, verdicts
+from kernelspec_lib.packages import (
+    binaries,
+    children,
+    guess,
+    lock,
+    pipconf,
+    settings,
+    target,
+    verdicts,
+)
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.verdicts import Verdicts
@@ -36,6 +46,8 @@ class Resolving:
     """What the user asked of it."""
 
     policy: Policy
+    policy_path: Path | None
+    """Where it stands; None: it is the built-in one."""
     index_url: str | None
     output: str | None
     locked: bool
@@ -56,6 +68,8 @@ class Resolved:
     """The lock that is good."""
     path: Path
     """Where it stands."""
+    kept: bool = False
+    """An earlier run found it."""
 
 
 def resolved(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Resolved]:
@@ -133,7 +147,8 @@ def _resolved_one(
     key = _key(project, asking.config, wanted.policy)
     kept = asking.verdicts.get(key) if asking.verdicts and key else None
     if kept is not None:
-        return lambda: _allowed(Resolved(project=project, lock=kept, path=path), wanted.policy)
+        known = Resolved(project=project, lock=kept, path=path, kept=True)
+        return lambda: _allowed(known, wanted.policy)
 
     def task(cache: Path) -> object:
         # What resolving needs is loaded while uv is at work.
@@ -257,6 +272,20 @@ def _written(done: Resolved) -> Resolved:
 
 def _kept(project: KernelProject, found: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
     return tuple(kernel.not_ignored(found, project, policy))
+
+
+def read(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[str]:
+    """Every file, and every folder, that what comes of *kernels* depends on, but for the index."""
+    for project in kernels:
+        yield str(project.place.folder)
+        yield project.place.requirements
+        yield str(project.place.folder / projects.DOCKERFILE)
+    yield str(policies.SYSTEM_POLICY)
+    if wanted.policy_path is not None:
+        yield str(wanted.policy_path)
+    yield from map(str, pipconf.paths(os.environ))
+    yield settings.netrc_path(os.environ)
+    yield binaries.find(os.environ)
 
 
 def _path(wanted: Resolving, project: KernelProject) -> Path:

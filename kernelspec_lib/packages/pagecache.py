@@ -21,12 +21,11 @@ from pathlib import Path
 
 import msgspec
 
+from kernelspec_lib import keeping
 from kernelspec_lib.packages.pages import Page, Releases
 from kernelspec_lib.packages.settings import IndexConfig
 
 FORMAT = 1
-GOOD_FOR = 600.0
-"""Seconds, as `packages.uv` tells uv."""
 MOST_BYTES = 256 * 1024**2
 """Of all pages; the oldest go first."""
 _LARGEST = 32 * 1024**2
@@ -84,7 +83,7 @@ class PageCache:
     def young(self, url: str) -> Kept | None:
         """The page at *url* if it was so within the last ten minutes."""
         kept = self.get(url)
-        return kept if kept and 0 <= self.now() - kept.made <= GOOD_FOR else None
+        return kept if kept and 0 <= self.now() - kept.made <= keeping.GOOD_FOR else None
 
     def put(
         self, url: str, page: Page, where: str, *, etag: str = "", last_modified: str = ""

@@ -17,7 +17,7 @@ def read(environment: Mapping[str, str]) -> dict[str, str]:
     Source: "Configuration Files" in pip's documentation, and pip's own reader for the order.
     """
     told: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
-    for path in _paths(environment):
+    for path in paths(environment):
         # Not strict: pip's reader is, and such a file stops pip; here the rest is used.
         parser = configparser.RawConfigParser(strict=False)
         try:
@@ -34,7 +34,7 @@ def read(environment: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
-def _paths(environment: Mapping[str, str]) -> Iterator[Path]:
+def paths(environment: Mapping[str, str]) -> Iterator[Path]:
     """The files that pip reads, the weakest first."""
     named = environment.get("PIP_CONFIG_FILE")
     if named == "/dev/null":

@@ -276,9 +276,14 @@ def _parted(url: str, origin: str) -> tuple[str, str, str]:
     return bare, unquote(parts.username or ""), unquote(parts.password or "")
 
 
-def _from_netrc(host: str, environment: Mapping[str, str]) -> tuple[str, str]:
+def netrc_path(environment: Mapping[str, str]) -> str:
+    """The file with the logins; empty where the environment names none."""
     home = environment.get("HOME")
-    named = environment.get("NETRC") or (f"{home}/.netrc" if home else "")
+    return environment.get("NETRC") or (f"{home}/.netrc" if home else "")
+
+
+def _from_netrc(host: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    named = netrc_path(environment)
     try:
         found = netrc.netrc(named).authenticators(host) if named else None
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelspec_lib import __version__
+from kernelspec_lib import __version__, keeping
 from kernelspec_lib.packages import lock as locks
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
@@ -24,23 +24,15 @@ from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 
 FORMAT = 2
-GOOD_FOR = 600.0
-"""Seconds; as `packages.uv` tells uv."""
 KEPT_FOR = 30 * 24 * 3600.0
 """Seconds. What is older is taken away."""
 _MAX_BYTES = 2 * locks.MAX_BYTES
 
 
 def home(environment: Mapping[str, str]) -> Path | None:
-    """The folder of all that is kept: $KERNELSPEC_CACHE, else a part of the user's cache folder.
-
-    None where the environment names none.
-    """
-    if named := environment.get("KERNELSPEC_CACHE"):
-        return Path(named)
-    user = environment.get("HOME")
-    usual = environment.get("XDG_CACHE_HOME") or (f"{user}/.cache" if user else "")
-    return Path(usual) / "kernelspec" if usual else None
+    """As `keeping.home`; None where the environment names none."""
+    named = keeping.home(environment)
+    return Path(named) if named else None
 
 
 def key(
@@ -87,7 +79,7 @@ class Verdicts:
             _remove(path)
             return None
         lock, made = kept
-        return lock if 0 <= self.now() - made <= GOOD_FOR else None
+        return lock if 0 <= self.now() - made <= keeping.GOOD_FOR else None
 
     def put(self, key: str, lock: Lock) -> None:
         """Keeps *lock*, if it has no warning and the folder can be written to."""

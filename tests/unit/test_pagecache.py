@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from kernelspec_lib import keeping
 from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import pagecache
 from kernelspec_lib.packages.index import HttpIndex, IndexConfig
@@ -106,7 +107,7 @@ def test_what_is_young_is_for_those_who_ask_for_it(tmp_path: Path) -> None:
             assert known is not None
             assert len(known.releases) == 2
         site.files = (ONE,)
-        for later in (pagecache.GOOD_FOR + 1, -1):
+        for later in (keeping.GOOD_FOR + 1, -1):
             Clock.time += later  # too old, and from the future
             with opened(server, tmp_path) as index:
                 old = index.recent().page("alpha")

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from kernelspec_lib import keeping
 from kernelspec_lib.packages import lock as locks
 from kernelspec_lib.packages import target, verdicts
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.problems import OnlyPrereleases
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.packages.verdicts import FORMAT, GOOD_FOR, KEPT_FOR, Verdicts
+from kernelspec_lib.packages.verdicts import FORMAT, KEPT_FOR, Verdicts
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 from tests.projects import a_project
@@ -64,7 +65,7 @@ def test_what_was_put_is_got_back_for_ten_minutes(
     shelf: Verdicts, lock: Lock, clock: Clock
 ) -> None:
     shelf.put(KEY, replace(lock, download_size=61))
-    clock.time += GOOD_FOR
+    clock.time += keeping.GOOD_FOR
     found = shelf.get(KEY)
     assert found == lock
     assert found is not None
