@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kernelspec_lib.cli import common, running
-from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing
+from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing, UsageError
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
-from kernelspec_lib.wording import printable
+from kernelspec_lib.wording import printable, shown
 
 if TYPE_CHECKING:
     from kernelspec_lib.delivery.engine import Engine
@@ -57,13 +57,24 @@ class ImageMissing(KernelspecError):
     show_default=True,
     help="Seconds for the start, for one import, for one cell.",
 )
+@click.option(
+    "--conformance",
+    "installed",
+    metavar="NAME",
+    help="Instead of PATH: run the conformance suite against an installed kernel.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The suite's report as JSON.")
 @running.login_option
 @running.image_option
 @running.index_option
 @common.policy_option
+@click.pass_context
 def try_command(
+    context: click.Context,
     path: str,
     notebooks: tuple[str, ...],
+    installed: str | None,
+    as_json: bool,
     engine_name: str | None,
     timeout: float,
     login: str | None,
@@ -73,11 +84,17 @@ def try_command(
 ) -> int:
     """Start the kernel, import all its libs, run the notebooks in it.
 
-    The kernel gets an empty work folder that is thrown away, never your own.
+    The kernel gets an empty work folder that is thrown away, never your own. The conformance suite
+    starts the kernel as Jupyter does, in your own work folder, some two hundred times.
     """
     from kernelspec_lib.delivery import trial
 
     policy = common.policy_in_force(policy_path)
+    _refuse_mixed(context, installed, as_json)
+    if installed is not None:
+        from kernelspec_lib.cli import conform
+
+        return conform.conform(installed, policy, running.owner(login, None), timeout, as_json)
     project, lock = running.locked_project(path, policy, to_build=False)
     read = [trial.read_notebook(notebook) for notebook in notebooks]
     owner = running.owner(login, None)
@@ -101,6 +118,17 @@ def try_command(
             report = trial.run(place, project, lock, read, timeout, progress.step)
     _print(report, "in a container of its image" if docker else "in an environment of its own")
     return 0 if report.passed else 1
+
+
+def _refuse_mixed(context: click.Context, installed: str | None, as_json: bool) -> None:
+    if installed is None and as_json:
+        raise UsageError("--json goes with --conformance NAME only")
+    given = context.get_parameter_source("path") is not click.core.ParameterSource.DEFAULT
+    if installed is not None and (given or context.params["engine_name"]):
+        raise UsageError(
+            f"--conformance {shown(installed)} tries what is installed: leave out PATH, notebooks "
+            "and --engine"
+        )
 
 
 def _engine(name: str | None, note: Callable[[str], None]) -> Engine | None:

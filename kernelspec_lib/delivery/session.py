@@ -61,18 +61,19 @@ def started(place: Place) -> Iterator[KernelManager]:
         kernel_spec_manager=specs,
         connection_file=str(place.connection_file),
         # Ports of a cache would be written later, into a file that is this process's again.
-        cache_ports=False,
+        cache_ports=place.user is None,
     )
     try:
-        manager.write_connection_file()
         if place.user:
+            manager.write_connection_file()
             os.chown(place.connection_file, *place.user)
+        # Open as long as it runs: a restart writes into the same file.
         with place.log.open("wb") as log:
             try:
                 manager.start_kernel(cwd=str(place.work), stdout=log, stderr=log)
             except OSError as error:
                 raise KernelFailed(place.kernel_name, f"did not start: {error}") from error
-        yield manager
+            yield manager
     finally:
         _stop(manager)
 

@@ -104,8 +104,8 @@ def container_of(
         owner=owner,
         kernel_name=project.kernel_name,
         connection_file=CONNECTION_FILE,
-        work_dir=_for_owner(policy.work_dir, owner),
-        mounts=tuple(_for_owner(mount, owner) for mount in policy.mounts),
+        work_dir=for_owner(policy.work_dir, owner),
+        mounts=tuple(for_owner(mount, owner) for mount in policy.mounts),
         limits=_limits(project.resources, policy.default_resources),
         network=policy.network,
         environment=project.environment,
@@ -113,7 +113,8 @@ def container_of(
     )
 
 
-def _for_owner(mount: Mount, owner: Owner) -> Mount:
+def for_owner(mount: Mount, owner: Owner) -> Mount:
+    """*mount* with the login of *owner* in its paths."""
     return dataclasses.replace(
         mount,
         source=mount.source.replace("{login}", owner.login),
