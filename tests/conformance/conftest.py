@@ -1,0 +1,127 @@
+"""Three people with one kernel each, started in three ways, and a hub that they share."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from kernelspec_lib.conformance.traces import happens
+from kernelspec_lib.delivery import engine as engines
+from kernelspec_lib.delivery.engine import Engine
+from kernelspec_lib.kernels.container import OWNER_LABEL
+from tests.conformance import people
+from tests.conformance.people import Person, World
+from tests.docker.conftest import (  # noqa: F401 - fixtures
+    LOGIN,
+    Kernel,
+    base_image,
+    built,
+    clean_engine,
+    engine,
+    generated,
+    index_url,
+    kernelspec,
+)
+
+KERNEL = "conform"
+WORK_SIZE = 200 * 1024**2
+"""A work folder that a case can fill."""
+
+
+@pytest.fixture(scope="session")
+def root() -> None:
+    """Accounts and name spaces are root's to make."""
+    if os.getuid() != 0:
+        if os.environ.get("CI") == "true":
+            pytest.fail("in CI these tests must run as root")
+        pytest.skip("makes accounts and mounts: needs root")
+
+
+@pytest.fixture(scope="session")
+def kernel(
+    tmp_path_factory: pytest.TempPathFactory,
+    clean_engine: Engine,  # noqa: F811
+    base_image: str,  # noqa: F811
+    index_url: str,  # noqa: F811
+) -> Kernel:
+    """The kernel that everybody has, built."""
+    folder = tmp_path_factory.mktemp("conform")
+    return built(generated(folder, KERNEL, ["ipykernel"], index_url))
+
+
+@pytest.fixture(scope="session")
+def world(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Where all of them are."""
+    with people.world(tmp_path_factory.mktemp("world")) as one:
+        yield one
+
+
+NAMES = {"direct": ("ada", "docker"), "supervised": ("bob", "docker"), "sudo": ("grace",)}
+"""By launcher, somebody and the groups that it needs: behind sudo, nobody may use Docker."""
+
+
+@pytest.fixture(scope="session")
+def somebody(
+    world: World,
+    kernel: Kernel,
+    clean_engine: Engine,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Person]]:
+    """From a launcher to the person whose kernel it starts."""
+    found: dict[str, Person] = {}
+    with ExitStack() as stack:
+
+        def by(launcher: str) -> Person:
+            if launcher not in found:
+                who = stack.enter_context(people.person(*NAMES[launcher]))
+                label = f"{OWNER_LABEL}={who.login}"
+                stack.callback(engines.remove_containers, clean_engine, label)
+                _small_disk(who)
+                stack.callback(subprocess.run, ["umount", "--lazy", str(who.work)], check=True)
+                install(world, who, kernel, launcher, tmp_path_factory.mktemp(launcher))
+                found[launcher] = who
+            return found[launcher]
+
+        yield by
+
+
+def _small_disk(who: Person) -> None:
+    options = f"size={WORK_SIZE},uid={who.uid},gid={who.gid},mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(who.work)], check=True)
+
+
+def install(world: World, who: Person, kernel: Kernel, launcher: str, folder: Path) -> None:
+    """Put *kernel* where the Jupyter of *who* finds it. folder: takes the policy."""
+    policy = folder / "policy.json"
+    policy.write_text(json.dumps({"launcher": launcher}))
+    output = who.kernels / KERNEL
+    image = f"--image={LOGIN}_{KERNEL}:latest"
+    emitted = kernelspec(
+        "emit", str(kernel.folder), f"--login={who.login}", f"--policy={policy}", image,
+        f"--output={output}",
+    )  # fmt: skip
+    assert emitted.returncode == 0, emitted.stderr
+    subprocess.run(["chown", "-R", f"{who.uid}:{who.gid}", str(who.home / ".local")], check=True)
+
+
+def site(world: World, **policy: object) -> None:
+    """Let the site's policy be *policy*, from now on."""
+    world.write("/etc/kernelspec/policy.json", json.dumps(policy))
+
+
+def none_of(engine: Engine, who: Person) -> bool:  # noqa: F811
+    """Whether no container of *who* is left, now or soon."""
+    return happens(lambda: not containers_of(engine, who), 30)
+
+
+def containers_of(engine: Engine, who: Person) -> list[str]:  # noqa: F811
+    """The containers of *who*, running or not."""
+    listed = engine.ask("ps", "--all", "--quiet", f"--filter=label={OWNER_LABEL}={who.login}")
+    assert listed.returncode == 0, listed.stderr
+    return listed.stdout.split()
