@@ -87,14 +87,26 @@ def try_command(
     The kernel gets an empty work folder that is thrown away, never your own. The conformance suite
     starts the kernel as Jupyter does, in your own work folder, some two hundred times.
     """
-    from kernelspec_lib.delivery import trial
-
     policy = common.policy_in_force(policy_path)
     _refuse_mixed(context, installed, as_json)
-    if installed is not None:
-        from kernelspec_lib.cli import conform
+    if installed is None:
+        return _try(path, notebooks, engine_name, timeout, login, index_url, policy)
+    from kernelspec_lib.cli import conform
 
-        return conform.conform(installed, policy, running.owner(login, None), timeout, as_json)
+    return conform.conform(installed, policy, running.owner(login, None), timeout, as_json)
+
+
+def _try(
+    path: str,
+    notebooks: tuple[str, ...],
+    engine_name: str | None,
+    timeout: float,
+    login: str | None,
+    index_url: str | None,
+    policy: Policy,
+) -> int:
+    from kernelspec_lib.delivery import trial
+
     project, lock = running.locked_project(path, policy, to_build=False)
     read = [trial.read_notebook(notebook) for notebook in notebooks]
     owner = running.owner(login, None)

@@ -42,6 +42,7 @@ _NO_VOICE = "a plain docker run cannot speak in the notebook"
 KNOWN: Mapping[str, Mapping[str, str]] = {
     "direct": {
         "restart-forced": "the killed client leaves its container, which keeps the ports",
+        "shutdown-busy": _NO_WATCH,
         "client-killed": _NO_WATCH,
         "server-killed": _NO_WATCH,
         "out-of-memory": _NO_VOICE,

@@ -16,6 +16,8 @@ from kernelspec_lib.project import Resources
 OWNER_LABEL = "kernelspec.owner"
 KERNEL_LABEL = "kernelspec.kernel"
 CONNECTION_LABEL = "kernelspec.connection_file"
+PARENT_LABEL = "kernelspec.parent"
+"""The process that a kernel ends with, as PID:STARTTICKS; a launcher sets it."""
 
 DEFAULT_PIDS = 4096
 """Enough for every honest kernel; a fork bomb stops here, before the machine does."""

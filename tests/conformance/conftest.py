@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ from tests.docker.conftest import (  # noqa: F401 - fixtures
 )
 
 KERNEL = "conform"
-WORK_SIZE = 200 * 1024**2
-"""A work folder that a case can fill."""
+DISK_SIZE = 200 * 1024**2
+"""Small enough for a case to fill it."""
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,17 @@ def kernel(
 
 
 @pytest.fixture(scope="session")
-def world(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def disk(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A small disk for work folders; mounted before their world is made, or not seen there."""
+    folder = tmp_path_factory.mktemp("disk")
+    options = f"size={DISK_SIZE},mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def world(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Where all of them are."""
     with people.world(tmp_path_factory.mktemp("world")) as one:
         yield one
@@ -69,6 +79,7 @@ NAMES = {"direct": ("ada", "docker"), "supervised": ("bob", "docker"), "sudo": (
 @pytest.fixture(scope="session")
 def somebody(
     world: World,
+    disk: Path,
     kernel: Kernel,
     clean_engine: Engine,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
@@ -82,8 +93,7 @@ def somebody(
                 who = stack.enter_context(people.person(*NAMES[launcher]))
                 label = f"{OWNER_LABEL}={who.login}"
                 stack.callback(engines.remove_containers, clean_engine, label)
-                _small_disk(who)
-                stack.callback(subprocess.run, ["umount", "--lazy", str(who.work)], check=True)
+                stack.enter_context(_work_on(disk / who.login, who, world))
                 install(world, who, kernel, launcher, tmp_path_factory.mktemp(launcher))
                 found[launcher] = who
             return found[launcher]
@@ -91,9 +101,18 @@ def somebody(
         yield by
 
 
-def _small_disk(who: Person) -> None:
-    options = f"size={WORK_SIZE},uid={who.uid},gid={who.gid},mode=755"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(who.work)], check=True)
+@contextmanager
+def _work_on(folder: Path, who: Person, world: World) -> Iterator[None]:
+    """Let *folder* be the work folder of *who*, for the engine and in *world*."""
+    folder.mkdir()
+    os.chown(folder, who.uid, who.gid)
+    bind = ["mount", "--bind", str(folder), str(who.work)]
+    subprocess.run(bind, check=True)
+    inside = world.run(bind)
+    assert inside.returncode == 0, inside.stderr
+    yield
+    subprocess.run(["umount", "--lazy", str(who.work)], check=True)
+    world.run(["umount", "--lazy", str(who.work)])
 
 
 def install(world: World, who: Person, kernel: Kernel, launcher: str, folder: Path) -> None:

@@ -1,0 +1,165 @@
+"""Hooks for JupyterHub and the servers that it starts, so that no kernel outlives its server.
+
+In `jupyterhub_config.py`:
+
+    from kernelspec_lib import hub
+    c.Spawner.post_stop_hook = hub.post_stop_hook
+
+In `jupyter_server_config.py`:
+
+    from kernelspec_lib import hub
+    hub.stop_in_order(c, idle_hours=12)
+
+Loads next to nothing, and the rest when a server has stopped: every user's server pays for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kernelspec_lib.errors import KernelspecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kernelspec_lib.delivery.engine import Engine
+
+_ROUNDS = 20
+_PAUSE = 0.25
+"""Seconds between two looks: a kernel that was being started may have its container only now."""
+_LOOK_EVERY = 300
+"""Seconds between two looks for idle kernels."""
+
+
+async def post_stop_hook(spawner: Any) -> None:
+    """Remove the containers of the user whose server has stopped.
+
+    Where the user has another server that runs, only of kernels whose own server is gone. spawner:
+    JupyterHub's. What cannot be done is written into the hub's log: a hub must not stop for it.
+    """
+    login = spawner.user.name.lower()
+    others = [one for one in spawner.user.spawners.values() if one is not spawner and one.active]
+    try:
+        removed = await asyncio.to_thread(remove_kernels, login, only_orphans=bool(others))
+    except (KernelspecError, OSError) as error:
+        spawner.log.error("kernels of %s may have stayed behind: %s", login, error)
+    else:
+        if removed:
+            spawner.log.info("removed %d kernels that %s left behind", removed, login)
+
+
+def stop_in_order(config: Any, *, idle_hours: float | None = None) -> None:
+    """Let this server shut its kernels down when the hub stops it, and those that idle too long.
+
+    JupyterHub sends SIGINT, which a server without a terminal does not act on: it would end and
+    leave its kernels. config: the `c` of the configuration file. idle_hours: None for no limit.
+    """
+    signal.signal(signal.SIGINT, _terminate)
+    if idle_hours is not None:
+        manager = config.MappingKernelManager
+        manager.cull_idle_timeout = int(idle_hours * 3600)
+        manager.cull_interval = min(_LOOK_EVERY, manager.cull_idle_timeout)
+        # A notebook that is left open in a browser is the usual case, not the exception.
+        manager.cull_connected = True
+
+
+def _terminate(number: int, frame: object) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def remove_kernels(login: str, *, only_orphans: bool) -> int:
+    """Remove what kernels of *login* there are; how many containers those were.
+
+    only_orphans: spare kernels whose server runs. Raises CommandFailed, ToolMissing.
+    """
+    from kernelspec_lib.delivery import engine as engines
+
+    docker = engines.find(os.environ, to_build=False)
+    removed: set[str] = set()
+    quiet = 0
+    for _ in range(_ROUNDS):
+        clients = [pid for pid in _clients(login) if not _has_server(pid)]
+        for pid in clients:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        found = _containers(docker, login)
+        doomed = [one for one, *why in found if not only_orphans or _is_orphan(*why)]
+        for container in doomed:
+            docker.ask("rm", "--force", "--volumes", container)
+        removed.update(doomed)
+        quiet = 0 if clients or doomed else quiet + 1
+        if quiet == 2:
+            break
+        time.sleep(_PAUSE)
+    return len(removed)
+
+
+def _containers(docker: Engine, login: str) -> Iterator[tuple[str, str, str]]:
+    """Each container of *login*, running or not; its connection file, and who starts it."""
+    from kernelspec_lib.delivery import engine as engines
+    from kernelspec_lib.kernels.container import CONNECTION_LABEL, OWNER_LABEL, PARENT_LABEL
+
+    wanted = (CONNECTION_LABEL, PARENT_LABEL)
+    fields = "\t".join(["{{.ID}}", *(f'{{{{.Label "{label}"}}}}' for label in wanted)])
+    words = ("--all", "--no-trunc", f"--filter=label={OWNER_LABEL}={login}", f"--format={fields}")
+    listed = docker.ask("ps", *words)
+    if listed.returncode != 0:
+        raise engines.failed(docker, "ps", listed)
+    for line in listed.stdout.splitlines():
+        container, connection_file, parent = line.split("\t")
+        yield container, connection_file, parent
+
+
+def _is_orphan(connection_file: str, parent: str) -> bool:
+    pid, _, ticks = parent.partition(":")
+    if pid:
+        return _started(int(pid)) != int(ticks)
+    wanted = connection_file.encode()
+    return not any(wanted in _command(pid) for pid in _processes())
+
+
+def _clients(login: str) -> Iterator[int]:
+    """The processes that are a `docker run` of a kernel of *login*."""
+    from kernelspec_lib.kernels.container import OWNER_LABEL
+
+    label = f"--label={OWNER_LABEL}={login}".encode()
+    for pid in _processes():
+        words = _command(pid).split(b"\0")
+        if label in words and Path(os.fsdecode(words[0])).name == "docker":
+            yield pid
+
+
+def _has_server(pid: int) -> bool:
+    """Whether the server that started *pid* is still its parent, as Jupyter tells it."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return False
+    return f"JPY_PARENT_PID={parent}".encode() in variables
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+
+
+def _command(pid: int) -> bytes:
+    """The words of process *pid*, each with a zero byte behind it; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _started(pid: int) -> int:
+    """When process *pid* started, in clock ticks; -1 where there is none. Source: proc(5)."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return -1
