@@ -15,7 +15,7 @@ from kernelspec_lib.conformance.traces import happens
 from kernelspec_lib.delivery import engine as engines
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.kernels.container import OWNER_LABEL
-from tests.conformance import people
+from tests.conformance import hub, people
 from tests.conformance.people import Person, World
 from tests.docker.conftest import (  # noqa: F401 - fixtures
     LOGIN,
@@ -68,7 +68,7 @@ def disk(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 @pytest.fixture(scope="session")
 def world(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Where all of them are."""
-    with people.world(tmp_path_factory.mktemp("world")) as one:
+    with people.world(tmp_path_factory.mktemp("world"), hub.programs()) as one:
         yield one
 
 

@@ -202,6 +202,13 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
+def programs() -> list[Path]:
+    """The folders of the proxy, and of the node that runs it."""
+    node = shutil.which("node")
+    assert node, "node is needed for configurable-http-proxy"
+    return [Path(proxy(os.environ)).parent.parent, Path(node).resolve().parent.parent]
+
+
 def proxy(variables: dict[str, str] | os._Environ[str]) -> str:
     """The program configurable-http-proxy: the machine's, else one that is installed for tests."""
     if found := shutil.which("configurable-http-proxy"):

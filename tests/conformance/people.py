@@ -104,8 +104,11 @@ def environment(who: Person | None, more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """A mount name space of its own; *folder* takes what is private to it."""
+def world(folder: Path, needed: Sequence[Path] = ()) -> Iterator[World]:
+    """A mount name space of its own; *folder* takes what is private to it.
+
+    needed: folders that must be reached in it, besides those of this Python.
+    """
     holder = subprocess.Popen(
         [
             "unshare",
@@ -125,8 +128,8 @@ def world(folder: Path) -> Iterator[World]:
         one = World(holder=holder.pid)
         for number, path in enumerate(PRIVATE):
             _private(one, path, folder / str(number))
-        for closed, needed in _closed_ways().items():
-            _open(one, closed, sorted(needed), folder)
+        for closed, inside in _closed_ways(needed).items():
+            _open(one, closed, sorted(inside), folder)
         yield one
     finally:
         holder.kill()
@@ -145,11 +148,10 @@ def _private(one: World, path: str, instead: Path) -> None:
     _inside(one, "mount", "--bind", str(instead), path)
 
 
-def _closed_ways() -> dict[Path, set[Path]]:
+def _closed_ways(needed: Sequence[Path]) -> dict[Path, set[Path]]:
     """Folders that not everybody may pass, and what in them everybody has to reach."""
-    needed = {Path(sys.prefix), Path(sys.base_prefix).resolve(), ROOT}
     closed: dict[Path, set[Path]] = {}
-    for path in needed:
+    for path in {Path(sys.prefix), Path(sys.base_prefix).resolve(), ROOT, *needed}:
         for above in reversed(path.parents):
             if not above.stat().st_mode & 0o001:
                 closed.setdefault(above, set()).add(path)

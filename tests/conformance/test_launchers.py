@@ -58,4 +58,4 @@ def test_a_case(
 ) -> None:
     found = report(reports, launcher, world, somebody(launcher), engine)[case]
     wanted = "known" if case in KNOWN.get(launcher, {}) else "passed"
-    assert found["outcome"] == wanted, found
+    assert found["outcome"] == wanted, found["reason"]
