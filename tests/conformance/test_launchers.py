@@ -17,7 +17,7 @@ from tests.conformance.people import Person, World
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
 
-LAUNCHERS = ("direct", "supervised", "sudo")
+LAUNCHERS = ("direct",)
 NEEDS_MORE = {case.id for case in suite.ELSEWHERE} | {"budget"}
 """What test_hub.py and its neighbours look at."""
 
