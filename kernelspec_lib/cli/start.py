@@ -90,7 +90,7 @@ def try_command(
     policy = common.policy_in_force(policy_path)
     _refuse_mixed(context, installed, as_json)
     if installed is None:
-        return _try(path, notebooks, engine_name, timeout, login, index_url, policy)
+        return _try(path, notebooks, engine_name, timeout, login, image, index_url, policy)
     from kernelspec_lib.cli import conform
 
     return conform.conform(installed, policy, running.owner(login, None), timeout, as_json)
@@ -102,6 +102,7 @@ def _try(
     engine_name: str | None,
     timeout: float,
     login: str | None,
+    image: str | None,
     index_url: str | None,
     policy: Policy,
 ) -> int:
@@ -136,10 +137,11 @@ def _refuse_mixed(context: click.Context, installed: str | None, as_json: bool) 
     if installed is None and as_json:
         raise UsageError("--json goes with --conformance NAME only")
     given = context.get_parameter_source("path") is not click.core.ParameterSource.DEFAULT
-    if installed is not None and (given or context.params["engine_name"]):
+    others = [context.params[name] for name in ("engine_name", "image", "index_url")]
+    if installed is not None and (given or any(others)):
         raise UsageError(
-            f"--conformance {shown(installed)} tries what is installed: leave out PATH, notebooks "
-            "and --engine"
+            f"--conformance {shown(installed)} tries what is installed: leave out PATH, notebooks, "
+            "--engine, --image and --index-url"
         )
 
 
