@@ -67,5 +67,11 @@ def test_the_hooks_of_the_hub_load_nothing_heavy() -> None:
     probe = "import sys; import kernelspec_lib.hub; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     names = {name for name in told.stdout.split() if name.startswith("kernelspec_lib")}
-    assert names == {"kernelspec_lib", "kernelspec_lib.hub", "kernelspec_lib.errors"}
+    own = {
+        "kernelspec_lib",
+        "kernelspec_lib.hub",
+        "kernelspec_lib.errors",
+        "kernelspec_lib.wording",
+    }
+    assert names == own
     assert not {name.partition(".")[0] for name in told.stdout.split()} & {*HEAVY, "click"}
