@@ -11,6 +11,16 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernelspec_lib.launcher.call import Call
+    from kernelspec_lib.launcher.connection import Connection
+    from kernelspec_lib.launcher.supervise import Signals
+
+FAILED = 1
+
 
 def main() -> None:
     """Start a kernel, and end with its exit code."""
@@ -19,18 +29,58 @@ def main() -> None:
 
 def run(words: list[str]) -> int:
     """The exit code of one launch."""
-    from kernelspec_lib.launcher import call, connection, launch, supervise
-    from kernelspec_lib.launcher.engine import EngineDown
+    from kernelspec_lib.launcher import call, connection
     from kernelspec_lib.launcher.refusal import Refused
 
     if len(words) != 2 or words[0].startswith("-"):
         sys.stderr.write("usage: kernelspec-launch RESOURCE_DIR CONNECTION_FILE\n")
         return 2
     try:
-        called = call.supervised(connection.Connection(words[1]), words[0], os.environ)
-        running = launch.start(called)
-        end = supervise.Supervisor(running, called.server).wait()
-    except (Refused, EngineDown) as error:
+        opened = connection.Connection(words[1])
+    except Refused as error:
+        # Without it, nobody can be told but the server's log.
         sys.stderr.write(f"kernelspec-launch: {error}\n")
-        return 1
-    return end.code
+        return FAILED
+    return launched(opened, lambda: call.supervised(opened, words[0], os.environ))
+
+
+def launched(connection: Connection, call: Callable[[], Call]) -> int:
+    """Start what is called for, and stay until it has ended; or tell why not, in the notebook."""
+    from kernelspec_lib.launcher import cgroups, ends, launch, notes, places, supervise, terms
+    from kernelspec_lib.launcher.refusal import Refused
+
+    signals = supervise.Signals(os.getppid())
+    try:
+        called = call()
+        signals = supervise.Signals(called.server)
+        given = terms.Terms(called.policy, called.asked.get("resources", {}), called.login)
+        running = launch.start(called, given)
+    except Refused as error:
+        return _refused(connection, str(error), signals)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _refused(connection, notes.bug(error), signals)
+    end = supervise.Supervisor(running, connection, signals).wait()
+    together = cgroups.strained(called.login) > running.strained
+    text = ends.note(end, called, given, together=together)
+    if text and not end.started:
+        return _refused(connection, text, signals)
+    if text:
+        from kernelspec_lib.launcher import voice
+
+        sys.stderr.write(f"kernelspec-launch: {text}\n")
+        told = end.cell and voice.last_words(connection, f"\n{text}\n", end.cell)
+        if not told:
+            # The cell may have been over before anybody heard that it had begun.
+            places.leave_note(called, text)
+    return FAILED if end.code is None else end.code
+
+
+def _refused(connection: Connection, text: str, signals: Signals) -> int:
+    from kernelspec_lib.launcher import voice
+
+    sys.stderr.write(f"kernelspec-launch: {text}\n")
+    voice.instead(connection, text, signals)
+    return FAILED

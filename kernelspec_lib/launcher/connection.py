@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import stat
@@ -39,6 +40,20 @@ class Connection:
         except (OSError, ValueError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise Refused(f"{path} is not a connection file that can be used: {reason}") from error
+
+    def __del__(self) -> None:
+        if hasattr(self, "fd"):
+            os.close(self.fd)
+
+    @property
+    def digest(self) -> str:
+        """Twelve letters that stand for the path."""
+        try:
+            # hashlib would load OpenSSL: four megabytes for as long as the kernel lives.
+            sha256 = importlib.import_module("_sha256").sha256
+        except ImportError:
+            sha256 = importlib.import_module("hashlib").sha256
+        return str(sha256(os.fsencode(self.path)).hexdigest()[:12])
 
     @property
     def transport(self) -> str:

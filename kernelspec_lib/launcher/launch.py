@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
 import os
 
+from kernelspec_lib.launcher import budget, cgroups, notes, places
 from kernelspec_lib.launcher import call as calls
-from kernelspec_lib.launcher import notes, places
 from kernelspec_lib.launcher.body import CONNECTION_TARGET, Body
 from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused, quoted
 from kernelspec_lib.launcher.refusal import Refused
@@ -32,23 +31,26 @@ PARENT = "kernelspec.parent"
 class Running:
     """A container that was started, and what holds it."""
 
-    __slots__ = ("engine", "id", "output", "terms", "watchdog")
+    __slots__ = ("engine", "id", "output", "strained", "watchdog")
 
     def __init__(
-        self, engine: Engine, container: str, output: socket.socket, dog: Watchdog, terms: Terms
+        self, engine: Engine, container: str, output: socket.socket, dog: Watchdog, strained: int
     ) -> None:
         self.engine, self.id, self.output = engine, container, output
-        self.watchdog, self.terms = dog, terms
+        self.watchdog, self.strained = dog, strained
+        """strained: how often the user's kernels had come upon their limit together by then."""
 
 
-def start(call: Call) -> Running:
+def start(call: Call, terms: Terms) -> Running:
     """Start the kernel of *call*. Raises Refused, and then nothing is left behind."""
-    terms = Terms(call.policy, call.asked.get("resources", {}), call.login)
     engine, dog = Engine(call.socket), Watchdog(call.socket)
     try:
         with _Turn(call):
-            _clear(engine, call)
+            budget.check(engine, terms, _clear(engine, call))
             body = _body(engine, call, terms)
+            if group := budget.group(engine, call.login, terms):
+                body.host["CgroupParent"] = group
+            strained = cgroups.strained(call.login) if group else 0
             target = f"/containers/create?name={quoted(name_of(call))}"
             container: str = engine.ask("POST", target, body.value)["Id"]
             dog.guard(container)
@@ -62,18 +64,12 @@ def start(call: Call) -> Running:
         raise Refused(notes.engine_down(call.socket, str(error))) from error
     except EngineRefused as error:
         raise Refused(notes.engine_refused(error.message)) from error
-    return Running(engine, container, output, dog, terms)
+    return Running(engine, container, output, dog, strained)
 
 
 def name_of(call: Call) -> str:
     """The container's name: the same for each start with this connection file."""
-    try:
-        # hashlib would load OpenSSL: four megabytes for as long as the kernel lives.
-        digest = importlib.import_module("_sha256").sha256
-    except ImportError:
-        digest = importlib.import_module("hashlib").sha256
-    told = digest(os.fsencode(call.connection.path)).hexdigest()[:12]
-    return f"kernelspec-{call.login}-{call.asked['kernel']}-{told}"
+    return f"kernelspec-{call.login}-{call.asked['kernel']}-{call.connection.digest}"
 
 
 def _clear(engine: Engine, call: Call) -> list[Any]:
@@ -127,6 +123,8 @@ def _mount(body: Body, call: Call, terms: Terms) -> None:
     folders = (terms.work, *terms.mounts)
     for folder in folders:
         body.mount(folder.source, folder)
+    if note := places.take_note(call):
+        body.say(f"{note}\n")
     within = places.inside(call.notebook, folders)
     body.value["WorkingDir"] = within or terms.work.target
     if within is None:

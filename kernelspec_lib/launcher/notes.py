@@ -69,3 +69,10 @@ def size(count: float) -> str:
         if count >= unit:
             return f"{count / unit:.4g} {name}"
     return f"{count:.0f} bytes"
+
+
+def bug(error: Exception) -> str:
+    return (
+        f"kernelspec-launch has a bug, and could not start the kernel: {type(error).__name__}: "
+        f"{error}. Please tell your administrator; the server's log has more."
+    )

@@ -12,7 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from kernelspec_lib.launcher.call import Call
     from kernelspec_lib.launcher.terms import Folder
+
+_MAX_NOTE = 8192
 
 
 class AsOwner:
@@ -74,6 +77,32 @@ def _make_for(path: str, uid: int, gid: int) -> None:
         os.close(made)
     finally:
         os.close(parent)
+
+
+def leave_note(call: Call, text: str) -> None:
+    """Keep *text* for the next kernel with this connection file, whose first cell will say it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with AsOwner(call.uid, call.gid, call.groups), contextlib.suppress(OSError):
+        file = os.open(_note(call), flags, 0o600)
+        os.write(file, text.encode())
+        os.close(file)
+
+
+def take_note(call: Call) -> str:
+    """What was kept, and is now forgotten; empty for nothing."""
+    path = _note(call)
+    with AsOwner(call.uid, call.gid, call.groups), contextlib.suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.unlink(path)
+        text = os.read(file, _MAX_NOTE).decode(errors="replace")
+        os.close(file)
+        return text
+    return ""
+
+
+def _note(call: Call) -> str:
+    folder = os.path.dirname(call.connection.path)
+    return os.path.join(folder, f".kernelspec-{call.connection.digest}.note")
 
 
 def inside(notebook: str, folders: Iterable[Folder]) -> str | None:

@@ -8,6 +8,8 @@ import select
 import signal
 import time
 
+from kernelspec_lib.launcher.ear import Ear
+from kernelspec_lib.launcher.ends import End
 from kernelspec_lib.launcher.engine import EngineDown, EngineRefused
 from kernelspec_lib.launcher.watchdog import remove
 
@@ -15,76 +17,94 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from kernelspec_lib.launcher.connection import Connection
     from kernelspec_lib.launcher.launch import Running
 
 _GRACE = 2.0
 """Seconds that a kernel has after SIGTERM. Jupyter kills the launcher half a second later."""
+_ABSENT = 20.0
+"""Seconds that an engine may be away when a kernel has ended."""
 _HEADER = 8
 _MAX_TAIL = 4000
 
 
-class End:
-    """How a kernel ended."""
+class Signals:
+    """What this process is told, as a descriptor that can be waited on; and its server's end."""
 
-    __slots__ = ("code", "oom", "said", "wanted")
+    def __init__(self, server: int) -> None:
+        self._reads, writes = os.pipe()
+        os.set_blocking(writes, False)
+        os.set_blocking(self._reads, False)
+        signal.set_wakeup_fd(writes)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, lambda *_: None)
+        self.fds = [self._reads]
+        try:
+            self._server = os.pidfd_open(server)
+            self.fds.append(self._server)
+        except OSError:
+            self._server = -1
 
-    def __init__(self, code: int, said: str, *, oom: bool, wanted: bool) -> None:
-        self.code, self.said, self.oom, self.wanted = code, said, oom, wanted
-        """code: its exit code. said: the last that it wrote. wanted: it was told to end."""
+    def server_ended(self) -> bool:
+        """Whether the notebook server is gone."""
+        return self._server < 0 or bool(select.select([self._server], [], [], 0)[0])
+
+    def told(self) -> set[int]:
+        """The signals that have come."""
+        try:
+            return set(os.read(self._reads, 64))
+        except BlockingIOError:
+            return set()
+
+    def to_end(self) -> bool:
+        """Whether this process is to end, for whatever reason."""
+        return bool(self.told() - {signal.SIGINT}) or self.server_ended()
 
 
 class Supervisor:
     """Waits for the end of one kernel."""
 
-    def __init__(self, running: Running, server: int) -> None:
-        self._running = running
-        self._ended_by_us = False
+    def __init__(self, running: Running, connection: Connection, signals: Signals) -> None:
+        self._running, self._signals = running, signals
+        self._ear = Ear(connection)
+        self._wanted = False
         self._deadline: float | None = None
         self._buffer = b""
         self._tail = b""
-        self._signals, writes = os.pipe()
-        os.set_blocking(writes, False)
-        os.set_blocking(self._signals, False)
-        signal.set_wakeup_fd(writes)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, lambda *_: None)
-        try:
-            self._server = os.pidfd_open(server)
-        except OSError:
-            self._server = -1
 
     def wait(self) -> End:
-        """The end of the kernel, whose container is then removed. Raises EngineDown."""
-        pid = self._state().get("Pid")
-        if pid:
-            self._running.watchdog.aim(pid)
-        poll = select.poll()
-        output = self._running.output
-        for one in (self._signals, output.fileno(), *([self._server] if self._server >= 0 else ())):
-            poll.register(one, select.POLLIN)
-        if self._server < 0:
-            self._end()
-        while True:
-            left = None if self._deadline is None else self._deadline - time.monotonic()
-            ready = dict(poll.poll(None if left is None else max(left, 0) * 1000))
-            if not ready:
-                break
-            if self._signals in ready:
-                self._handle(os.read(self._signals, 64))
-            if self._server in ready:
-                break
-            if output.fileno() in ready and not self._pass_on():
-                break
+        """The end of the kernel, whose container is then removed."""
+        state = self._state()
+        if state and state.get("Pid"):
+            self._running.watchdog.aim(state["Pid"])
+        while self._goes_on():
+            pass
         return self._bury()
 
-    def _handle(self, numbers: bytes) -> None:
+    def _goes_on(self) -> bool:
+        """Wait for the next thing to happen. False: the kernel has ended, or must."""
+        output = self._running.output.fileno()
+        ear = self._ear.fileno()
+        fds = [*self._signals.fds, output, *([ear] if ear >= 0 else ())]
+        due = [one for one in (self._deadline, self._ear.due()) if one is not None]
+        left = max(min(due) - time.monotonic(), 0) if due else None
+        ready = select.select(fds, [], [], left)[0]
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return False
+        if self._signals.server_ended():
+            self._wanted = True
+            return False
+        numbers = self._signals.told()
         if signal.SIGINT in numbers:
             self._signal("INT")
-        if set(numbers) - {signal.SIGINT}:
+        if numbers - {signal.SIGINT}:
             self._end()
+        if ear < 0 or ear in ready:
+            self._ear.listen()
+        return output not in ready or self._pass_on()
 
     def _end(self) -> None:
-        self._ended_by_us = True
+        self._wanted = True
         if self._deadline is None:
             self._deadline = time.monotonic() + _GRACE
             self._signal("TERM")
@@ -97,7 +117,12 @@ class Supervisor:
 
     def _pass_on(self) -> bool:
         """Write out what the container wrote. False: it has ended."""
-        got = self._running.output.recv(65536)
+        try:
+            got = self._running.output.recv(65536)
+        except OSError:
+            got = b""
+        if not got:
+            return self._attached_again()
         self._buffer += got
         while len(self._buffer) >= _HEADER:
             size = int.from_bytes(self._buffer[4:_HEADER], "big")
@@ -109,7 +134,30 @@ class Supervisor:
             self._tail = (self._tail + text)[-_MAX_TAIL:]
             with contextlib.suppress(OSError):  # Nobody reads it any more.
                 os.write(target, text)
-        return bool(got)
+        return True
+
+    def _attached_again(self) -> bool:
+        """Whether the kernel runs on: an engine that was restarted drops who listens."""
+        deadline = time.monotonic() + _ABSENT
+        while not self._signals.server_ended():
+            try:
+                state = self._state()
+                if not state.get("Running"):
+                    return False
+                self._running.output.close()
+                self._running.output = self._running.engine.attach(self._running.id)
+                self._buffer = b""
+                return True
+            except (EngineDown, EngineRefused):
+                if time.monotonic() > deadline and not self._lives():
+                    return False
+                time.sleep(0.2)
+        return False
+
+    def _lives(self) -> bool:
+        """Whether the kernel still answers, though the engine does not."""
+        self._ear.listen()
+        return self._ear.fileno() >= 0
 
     def _state(self) -> dict[str, Any]:
         """What the engine says of the container; empty where somebody has removed it."""
@@ -121,12 +169,19 @@ class Supervisor:
         return state
 
     def _bury(self) -> End:
-        state = self._state()
-        remove(self._running.engine, self._running.id)
-        self._running.watchdog.release()
+        self._ear.close()
+        state: dict[str, Any] = {}
+        try:
+            state = self._state()
+            remove(self._running.engine, self._running.id)
+            self._running.watchdog.release()
+        except (EngineDown, EngineRefused):
+            # The watchdog hears of it when this process has ended, and waits for the engine.
+            pass
         return End(
-            int(state.get("ExitCode", 137)),
+            state.get("ExitCode"),
             self._tail.decode(errors="replace"),
+            self._ear,
             oom=bool(state.get("OOMKilled")),
-            wanted=self._ended_by_us or not state,
+            wanted=self._wanted,
         )

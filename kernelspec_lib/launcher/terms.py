@@ -47,7 +47,7 @@ class Terms:
             policy.get("per_user", {}), [one.get("per_user", {}) for one in groups]
         )
         """memory (bytes), cpus, kernels: what all kernels of this user may have together."""
-        self.limits = _limits(asked, resources, self.maximum)
+        self.limits = _limits(asked, resources, self.maximum, self.budget)
         """memory and shm_size (bytes), cpus, pids, gpus (-1: all), each where there is one."""
         self.network: str = policy.get("network", "host")
         self.read_only_root: bool = policy.get("read_only_root", False)
@@ -73,7 +73,9 @@ def _widened(base: Mapping[str, Any], more: Iterable[Mapping[str, Any]]) -> dict
 
 
 def _limits(
-    asked: Mapping[str, Any], resources: Mapping[str, Any], maximum: Mapping[str, float]
+    asked: Mapping[str, Any],
+    resources: Mapping[str, Any],
+    *most: Mapping[str, float],
 ) -> dict[str, float]:
     # A kernel that names no limit would otherwise have none, and pass the maximum.
     bounds = resources.get("maximum", {})
@@ -81,7 +83,7 @@ def _limits(
     given = {"pids": DEFAULT_PIDS, **given, **resources.get("default", {}), **asked}
     limits = {}
     for name, value in given.items():
-        limit = min(number(name, value), maximum.get(name, math.inf))
+        limit = min(number(name, value), *(one.get(name, math.inf) for one in most))
         limits[name] = max(limit, _MIN_CPUS) if name == "cpus" else limit
     return limits
 

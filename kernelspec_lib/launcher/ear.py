@@ -1,0 +1,103 @@
+"""Which cell runs in a kernel: what it says on iopub when it begins and ends one.
+
+Only that is subscribed to, so that a kernel's output does not pass twice through the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+from kernelspec_lib.launcher.zmtp import Wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from kernelspec_lib.launcher.connection import Connection
+
+_AGAIN = 0.25
+"""Seconds between two tries, while the kernel starts."""
+_SEEKS = b"kernel."
+"""How ipykernel begins the topics of all that is not a stream."""
+_STATUS = b".status"
+
+
+class Ear:
+    """A subscriber to one kernel's iopub."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._wire: Wire | None = None
+        self._topic = b""
+        self._seeks = False
+        self._next = 0.0
+        self.heard = False
+        """Whether the kernel has ever answered."""
+        self.cell: Any = None
+        """The header of the request that the running cell came by; None while none runs."""
+
+    def fileno(self) -> int:
+        """What to wait on; -1 while there is no connection."""
+        return self._wire.socket.fileno() if self._wire else -1
+
+    def due(self) -> float | None:
+        """When to call `listen` next though nothing has come, as time.monotonic counts."""
+        return None if self._wire else self._next
+
+    def listen(self) -> None:
+        """Connect, or take in what has come."""
+        try:
+            if self._wire is None:
+                if time.monotonic() >= self._next:
+                    self._connect()
+                return
+            messages = self._wire.receive()
+            if self._wire.ready and not self._seeks:
+                # Not before: libzmq hangs up on who speaks while it still introduces itself.
+                self._wire.send([b"\x01" + _SEEKS])
+                self.heard = self._seeks = True
+            for frames in messages:
+                self._take(frames)
+        except (OSError, ValueError, LookupError, AttributeError):
+            self.close()
+
+    def close(self) -> None:
+        """Hang up, and try again later."""
+        if self._wire:
+            self._wire.socket.close()
+        self._wire = None
+        self._topic, self._seeks = b"", False
+        self._next = time.monotonic() + _AGAIN
+
+    def _connect(self) -> None:
+        port = self._connection.port("iopub_port")
+        ipc = self._connection.transport == "ipc"
+        one = socket.socket(socket.AF_UNIX if ipc else socket.AF_INET)
+        try:
+            one.settimeout(1)
+            if not ipc and self._connection.ip.startswith("127."):
+                # A connection from a port to itself is one, too, and the kernel could not bind it.
+                one.bind(("127.0.0.2", 0))
+            one.connect(f"{self._connection.ip}-{port}" if ipc else (self._connection.ip, port))
+            self._wire = Wire(one, "SUB")
+        except OSError:
+            one.close()
+            raise
+
+    def _take(self, frames: list[bytes]) -> None:
+        topic = frames[0]
+        if self._wire and not self._topic:
+            begin, dot, _ = topic[len(_SEEKS) :].partition(b".")
+            if not dot:
+                return  # ipykernel welcomes a subscriber under the subscription's own name.
+            self._topic = _SEEKS + begin
+            self._wire.send([b"\x01" + self._topic + _STATUS])
+            self._wire.send([b"\x00" + _SEEKS])
+        if topic == self._topic + _STATUS:
+            # Topic, delimiter, signature, header, header of what it answers, metadata, content.
+            # The kernel is its owner's own, and can harm nobody but them with it.
+            answered, busy = json.loads(frames[4]), b'"busy"' in frames[6]
+            if answered.get("msg_type") == "execute_request":
+                self.cell = answered if busy else None
