@@ -37,10 +37,19 @@ _PASSING = {408, 429, 500, 502, 503, 504, 520, 522, 524}
 _NETWORK = "check the URL, the network and the proxy settings, then try again"
 _PROXY = "check $HTTPS_PROXY and $NO_PROXY, and that the proxy lets the index through"
 _LOGIN = "put user name and password into netrc, or into the URL in $PIP_INDEX_URL"
+_WRONG = "correct user name and password in the URL, netrc, the environment or the keyring"
 _RIGHT = "ask who looks after it: your login may lack a right, or it holds this page back"
 _SOCKS = "install what speaks with it: pip install PySocks"
 _CA = "hand in the site's CA with $PIP_CERT, $REQUESTS_CA_BUNDLE or pip's cert setting"
 UNTRUSTED = Fault(reason="its certificate is not trusted here", remedy=_CA, whole=True)
+_SQUID = {
+    "ERR_ACCESS_DENIED": "the proxy forbids the way to it",
+    "ERR_CONNECT_FAIL": "the proxy cannot connect to it",
+    "ERR_DNS_FAIL": "the proxy does not know its host",
+    "ERR_READ_TIMEOUT": "the proxy gets no answer from it in time",
+    "ERR_SECURE_CONNECT_FAIL": "the proxy cannot make a TLS connection to it",
+}
+"""What squid's names for its own errors mean."""
 _WORDS = {
     401: ("it wants a login (401)", _LOGIN),
     403: ("it forbids the access (403)", _RIGHT),
@@ -50,9 +59,12 @@ _WORDS = {
 
 
 def of_status(
-    status: int, headers: Mapping[str, str], *, proxied: bool, today: datetime
+    status: int, headers: Mapping[str, str], *, proxied: bool, known: bool, today: datetime
 ) -> Fault | None:
-    """None: it is an answer, be it that there is no such page."""
+    """None: it is an answer, be it that there is no such page.
+
+    proxied, known: whether the request went through a proxy, and had a login.
+    """
     # squid says in a header that an answer is its own; other proxies say nothing.
     proxy = headers.get("x-squid-error", "").partition(" ")[0]
     if status in (200, 404, 410) and not proxy:
@@ -60,8 +72,11 @@ def of_status(
     reason, remedy = _WORDS.get(status, (f"it answers with status {status}", ""))
     if status == 403 and proxied:
         reason, remedy = "it, or the proxy before it, forbids the access (403)", _PROXY
+    if status == 401 and known:
+        reason, remedy = "it refuses this login (401)", _WRONG
     if proxy and status != 407:
-        reason, remedy = f"the proxy answers with status {status} ({proxy})", _PROXY
+        told = _SQUID.get(proxy, f"the proxy answers with status {status}")
+        reason, remedy = f"{told} ({proxy})", _PROXY
     return Fault(
         reason=reason,
         remedy=remedy,
@@ -82,6 +97,9 @@ def of_error(error: Exception) -> Fault:
         return Fault(reason="the proxy is one of SOCKS", remedy=_SOCKS, whole=True)
     if refused := re.search(r"Tunnel connection failed: (\d{3})|\b(407) Proxy", text):
         status = int(refused[1] or refused[2])
+        if status in _PASSING:
+            reason = f"the proxy gets no answer from it (status {status})"
+            return Fault(reason=reason, remedy=_PROXY, passing=True)
         reason = f"the proxy refuses with status {status}"
         return Fault(reason=reason, remedy=_PROXY, whole=True)
     if isinstance(error, exceptions.ProxyError):

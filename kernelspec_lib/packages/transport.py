@@ -261,6 +261,7 @@ class Transport:
             response.status_code,
             response.headers,
             proxied=bool(self._proxies(response.url)),
+            known="Authorization" in response.request.headers,
             today=self.patience.today(),
         )
         if fault is not None:

@@ -120,6 +120,13 @@ def test_an_index_that_wants_a_login(site: Site, resolve: Run) -> None:
     is_out_of_reach(resolve(site.url("closed/simple"), "alpha"), "it wants a login (401)")
 
 
+def test_a_login_that_is_wrong(site: Site, resolve: Run) -> None:
+    url = site.url("closed/simple", login="ada:s3cret-wr0ng@")
+    done = resolve(url, "alpha")
+    is_out_of_reach(done, "it refuses this login (401)")
+    assert "wr0ng" not in done.stderr
+
+
 def test_squid_is_the_only_way_out(site: Site, proxy: Proxy, resolve: Run) -> None:
     done = resolve(site.url(host="index.test"), "alpha", HTTP_PROXY=proxy.url)
     assert done.returncode == 0, done.stderr
@@ -143,8 +150,9 @@ def test_squid_wants_a_login(site: Site, proxy: Proxy, resolve: Run, scheme: str
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_squid_forbids(proxy: Proxy, resolve: Run, scheme: str) -> None:
     done = resolve(f"{scheme}://other.test/simple", "alpha", ALL_PROXY=proxy.url)
-    is_out_of_reach(done, "403")
-    assert "the proxy" in done.stderr
+    # Of a tunnel nothing is told but the number.
+    told = {"http": "the proxy forbids the way to it", "https": "the proxy refuses with status 403"}
+    is_out_of_reach(done, told[scheme])
 
 
 def test_without_the_proxy_the_host_is_not_known(site: Site, resolve: Run) -> None:
