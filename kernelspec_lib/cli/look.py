@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 
 import click
 
 from kernelspec_lib.cli import common
+from kernelspec_lib.cli.reporting import terminal_width
 from kernelspec_lib.errors import UsageError
 from kernelspec_lib.findings import RULES
 from kernelspec_lib.project import KernelProject, Resources
@@ -67,6 +69,6 @@ def explain_command(code: str | None, markdown: bool) -> int:
     rule = RULES.get(code.upper())
     if rule is None:
         raise UsageError(f"{shown(code)} is no rule; `kernelspec explain` lists them all")
-    told = page.as_markdown(rule) if markdown else page.as_text(rule)
+    told = page.as_markdown(rule) if markdown else page.as_text(rule, terminal_width(sys.stdout))
     common.echo(f"{rule.code} {rule.name} ({rule.severity})\n\n{told}\n\nMore: {rule.url}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -26,10 +27,12 @@ This page is made from the table of rules: `kernelspec explain --markdown > docs
 """
 
 
-def as_text(rule: Rule) -> str:
-    """The why of *rule*, both examples, and what silences it."""
-    lines = [rule.why, "", f"Bad:   {rule.bad}", f"Good:  {rule.good}", "", _silenced(rule)]
-    return "\n".join(lines)
+def as_text(rule: Rule, width: int | None = None) -> str:
+    """The why of *rule*, both examples, and what silences it; sentences wrapped to *width*."""
+    why, silenced = rule.why, _silenced(rule)
+    if width is not None:
+        why, silenced = textwrap.fill(why, width), textwrap.fill(silenced, width)
+    return "\n".join((why, "", f"Bad:   {rule.bad}", f"Good:  {rule.good}", "", silenced))
 
 
 def as_markdown(rule: Rule) -> str:

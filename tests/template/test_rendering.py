@@ -163,11 +163,17 @@ def test_gitlab_takes_the_pipeline(out: Path) -> None:
     assert pipeline["stages"] == ["lint", "build", "test"]
     scripts = {stage: pipeline[stage]["script"] for stage in pipeline["stages"]}
     assert scripts == {
-        "lint": ["kernelspec lint ."],
+        "lint": [
+            "kernelspec lint . --output-file gitlab=codequality.json --output-file junit=junit.xml"
+        ],
         "build": ["kernelspec build ."],
         "test": ["kernelspec try ."],
     }
-    assert pipeline["lint"]["artifacts"]["paths"] == ["requirements.lock"]
+    assert pipeline["lint"]["artifacts"] == {
+        "when": "always",
+        "paths": ["requirements.lock"],
+        "reports": {"codequality": "codequality.json", "junit": "junit.xml"},
+    }
 
 
 def test_commands_named_in_the_files_exist(out: Path) -> None:
