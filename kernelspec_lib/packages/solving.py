@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import sources, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import Metadata
@@ -25,6 +28,8 @@ from kernelspec_lib.packages.target import Target
 
 NO_SOLUTION = "No solution found"
 _ROUNDS = 16
+_MOST_AHEAD, _THREADS = 64, 8
+"""Releases that are read before uv asks for them, at the most, and how many at once."""
 _NO_WHEELS = re.compile(
     r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:[<>=!~]=?\S*)? ha(?:s|ve) no usable wheels"
 )
@@ -48,6 +53,8 @@ class Solver:
     """As "name!=version", releases of which no file is for the target, or is to be seen; as
     "name==version", those that were withdrawn, and that a package needs all the same: pip takes
     them then."""
+    foreseen: set[tuple[str, Version]] = field(default_factory=set)
+    """The releases whose needs were looked at, whether these have to be built too."""
     extras: Mapping[str, Collection[str]] = field(default_factory=dict)
     """What the user's lines want of each package besides, as they are written."""
     refreshed: list[bool] = field(default_factory=list)
@@ -162,19 +169,48 @@ class Solver:
 
     def _learn(self, compiled: uv.Compiled) -> bool:
         """Reads what the chosen releases need that may be built; False: all of it was known."""
-        waiting = [
+        chosen = [
             (pin.name, Version(pin.version))
             for pin in compiled.pins
-            if pin.name in self.learnt and Version(pin.version) not in self.learnt[pin.name]
+            if pin.name in self.learnt and (pin.name, Version(pin.version)) not in self.foreseen
         ]
-        pages = self._pages([name for name, _ in waiting])
-        for name, version in waiting:
-            files = pages[name].of(version)
-            fitting = [one for one in files if one.installs(self.target)]
-            read = sources.read(self.index, name, fitting or files, built=not fitting)
-            self.learnt[name][version] = read
-            self._foresee(read, {*self.extras.get(name, ()), ""})
-        return bool(waiting)
+        waiting = [(name, version) for name, version in chosen if version not in self.learnt[name]]
+        pages = self._pages([name for name, _ in chosen])
+        known = len(self.learnt)
+        # Where uv has gone back once it will go back again, and each step would be a run of it.
+        older = [one for name, version in waiting for one in self._older(pages[name], version)]
+        with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+            ahead = [threads.submit(self._read, pages[name], version) for name, version in older]
+            for (name, version), read in zip(
+                waiting,
+                threads.map(lambda one: self._read(pages[one[0]], one[1]), waiting),
+                strict=True,
+            ):
+                self.learnt[name][version] = read
+            for (name, version), future in zip(older, ahead, strict=True):
+                # Nobody has chosen it: whoever does will be told.
+                with suppress(KernelspecError):
+                    self.learnt[name][version] = future.result()
+        for name, version in chosen:
+            self.foreseen.add((name, version))
+            self._foresee(self.learnt[name][version], {*self.extras.get(name, ()), ""})
+        return bool(waiting) or len(self.learnt) > known
+
+    def _older(self, page: Page, version: Version) -> list[tuple[str, Version]]:
+        """The next releases below *version* that uv may go back to; none before it went back."""
+        known = self.learnt[page.name]
+        if not known:
+            return []
+        below = sorted((one for one in page.releases if one < version), reverse=True)
+        usual = (one for one in below if version.is_prerelease or not one.is_prerelease)
+        fitting = (one for one in usual if usable(page, one, self.target, built=True))
+        more = islice(fitting, min(2 * len(known) + 2, _MOST_AHEAD))
+        return [(page.name, one) for one in more if one not in known]
+
+    def _read(self, page: Page, version: Version) -> Metadata:
+        files = page.of(version)
+        fitting = [one for one in files if one.installs(self.target)]
+        return sources.read(self.index, page.name, fitting or files, built=not fitting)
 
     def _foresee(self, metadata: Metadata, extras: Collection[str]) -> None:
         """Lets be built what *metadata* asks for and what has no wheel that would do.

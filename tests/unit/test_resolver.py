@@ -542,3 +542,31 @@ def test_a_release_that_only_uv_was_shown_is_not_taken_and_nobody_is_blamed(
 
     with serving(two_faced) as index:
         assert locked(resolved(a_project("alpha==2.0"), index.url, environment))["common"] == "2.0"
+
+
+@pytest.mark.parametrize("fits", [True, False], ids=["at last", "never"])
+def test_releases_that_have_to_be_built_are_not_asked_for_one_by_one(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, fits: bool
+) -> None:
+    calls: list[str] = []
+    run = children.run
+
+    def counted(*given: object, **named: object) -> object:
+        calls.append("uv")
+        return run(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(children, "run", counted)
+    releases = [
+        sdist(
+            "layered", f"{number}.0", requires=["common<2" if number > 1 or not fits else "alpha"]
+        )
+        for number in range(1, 19)
+    ]
+    with serving(tree([*CATALOGUE, *releases])) as index:
+        outcome = resolved(a_project("layered", "common>=2"), index.url, environment)
+    if fits:
+        assert locked(outcome)["layered"] == "1.0"
+        assert len(calls) < 10
+    else:
+        assert problems(outcome)[-1] == (Conflict, ["layered", "common>=2"])
+        assert len(calls) < 20
