@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kernelspec_lib.delivery.engine import Engine
+from tests import package_index as indexes
 from tests.delivery import parts
+from tests.delivery.kernels import Site, locked
 from tests.docker.conftest import (  # noqa: F401 - fixtures, found by name
     RUN,
     base_image,
@@ -43,3 +47,37 @@ def ssh_hub(deployer: parts.Account, registry: parts.Registry) -> Iterator[parts
         registry.folder.chmod(0o755)
         with parts.ssh_hub(Path(folder), deployer, **variables) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+def owner() -> Iterator[parts.Account]:
+    """A user of the hub, for whom others install."""
+    with parts.account(f"ka{RUN}") as one:
+        (one.home / "work").mkdir()
+        yield one
+
+
+@pytest.fixture(scope="session")
+def kernel_folder(tmp_path_factory: pytest.TempPathFactory, package_index: indexes.Server) -> Path:
+    """The folder of a kernel, locked."""
+    return locked(tmp_path_factory.mktemp("kernel") / "churn", package_index.url)
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path,
+    kernel_folder: Path,
+    owner: parts.Account,
+    clean_engine: Engine,  # noqa: F811 - the fixture above
+    registry: parts.Registry,
+) -> Site:
+    """The owner's kernel, at a site with a registry: nothing of it is built yet."""
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"registry": f"{registry.host}/kernels"}))
+    return Site(
+        folder=kernel_folder,
+        policy=policy,
+        login=owner.login,
+        engine=clean_engine,
+        environment={"DOCKER_CONFIG": str(registry.docker_config)},
+    )

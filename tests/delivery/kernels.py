@@ -79,6 +79,29 @@ class Site:
         assert built.returncode == 0, built.stderr
         return built.stdout.strip()
 
+    @property
+    def reference(self) -> str:
+        """The kernel's image, as the policy names it."""
+        registry = json.loads(self.policy.read_text()).get("registry")
+        name = f"{self.login}_{self.kernel}:latest"
+        return f"{registry}/{name}" if registry else name
+
+    def published(self, version: str, **labels: str) -> str:
+        """Build and push an image, and forget it here; the reference by digest."""
+        self.image(version, self.reference, **labels)
+        environment = {**self.engine.environment, **self.environment}
+        command = [self.engine.client, "push", self.reference]
+        pushed = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+        assert pushed.returncode == 0, pushed.stdout + pushed.stderr
+        digest = next(
+            word for word in reversed(pushed.stdout.split()) if word.startswith("sha256:")
+        )
+        pinned = f"{self.reference.rpartition(':')[0]}@{digest}"
+        assert self.engine.ask("image", "rm", "--force", self.reference, pinned).returncode == 0
+        return pinned
+
 
 def locked(folder: Path, index_url: str) -> Path:
     """*folder* as the folder of a kernel of its name, with its lock and Dockerfile."""
