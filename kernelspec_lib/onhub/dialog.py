@@ -46,7 +46,7 @@ def image(ask: Mapping[str, Any], told: Callable[[str], None]) -> dict[str, Any]
     if found is None:
         found = engine.look([pinned or reference]).get(pinned or reference)
     if found is None:
-        raise Refused(f"the hub's {engine.name} has no image {reference}")
+        raise Refused(f"its {engine.name} has no image {reference}")
     if pinned is None and ask["pull"]:
         own = [one for one in found["digests"] if one.startswith(f"{bare}@")]
         pinned = own[0] if own else None
@@ -67,7 +67,7 @@ def put(ask: Mapping[str, Any], told: Callable[[str], None]) -> dict[str, Any]:
     with folder.locked():
         found = engine.look([ask["pinned"]]).get(ask["pinned"])
         if found is None or found["id"] != ask["id"]:
-            raise Refused(f"the image {ask['pinned']} is gone from this machine again")
+            raise Refused(f"the image {ask['pinned']} is gone again")
         engine.hold(ask["id"], images.tag_of(owner, kernel, folder.path, ask["id"]))
         try:
             new = folder.put(kernel, content, owner)

@@ -34,7 +34,7 @@ class Engine:
         path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SEARCHED))
         program = shutil.which(os.environ.get(VARIABLE) or name, path=path)
         if program is None:
-            raise Refused(f"there is no {name} on this machine, and kernels run in it: install it")
+            raise Refused(f"there is no {name}, and kernels run in it: install it")
         self.name, self.program = name, program
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -56,8 +56,8 @@ class Site:
         value = {key: one for key, one in value.items() if one is not None}
         self.policy.write_text(json.dumps(value))
 
-    def image(self, version: str, reference: str, **labels: str) -> str:
-        """Build a tiny image of this kernel, another one for each *version*; its id."""
+    def image(self, version: str, reference: str, base: str = "scratch", **labels: str) -> str:
+        """Build an image of this kernel on *base*, another one for each *version*; its id."""
         own = {
             "kernelspec.owner": self.login,
             "kernelspec.kernel": self.kernel,
@@ -66,7 +66,7 @@ class Site:
             **labels,
         }
         said = " ".join(f"{name}={value}" for name, value in own.items() if value)
-        text = f"FROM scratch\nLABEL kernelspec.test=1 {TEST_LABEL} {said}\n"
+        text = f"FROM {base}\nLABEL kernelspec.test=1 {TEST_LABEL} {said}\n"
         command = [self.engine.client, "build", "--quiet", f"--tag={reference}", "-"]
         built = subprocess.run(
             command,

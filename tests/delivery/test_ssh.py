@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -55,15 +56,21 @@ def test_from_install_to_uninstall_over_ssh(
     assert f"{ssh_hub.name}: there is no kernel churn of {site.login}" in gone.stderr
 
 
+def without_key(ssh_hub: parts.SshHub, folder: Path) -> Path:
+    """A configuration of ssh that names neither key nor known hosts."""
+    lines = ssh_hub.config.read_text().splitlines(keepends=True)
+    config = folder / "bare"
+    config.write_text(
+        "".join(line for line in lines if "Identit" not in line and "Known" not in line)
+    )
+    return config
+
+
 def test_the_policy_names_the_hub_and_options_name_key_and_known_hosts(
     site: Site, there: Path, ssh_hub: parts.SshHub, tmp_path: Path
 ) -> None:
     site.published("s1")
-    bare = tmp_path / "config"
-    bare.write_text(
-        f"Host hub.test\n HostName 127.0.0.1\n Port {ssh_hub.daemon.port}\n"
-        f" User {ssh_hub.account.login}\n"
-    )
+    bare = without_key(ssh_hub, tmp_path)
     hub = {"kernels": f"{there.parent.parent}/{{login}}/kernels", "ssh": "hub.test"}
     site.set_policy(hub=hub)
     words = [f"--ssh-config={bare}", f"-i{ssh_hub.key}", f"--known-hosts={ssh_hub.known_hosts}"]
@@ -107,12 +114,21 @@ def test_a_changed_host_key(site: Site, there: Path, ssh_hub: parts.SshHub) -> N
     assert not there.exists()
 
 
-def test_a_key_that_is_not_let_in(site: Site, there: Path, ssh_hub: parts.SshHub) -> None:
-    done = site.install("--host=hub.test", f"--ssh-config={ssh_hub.config}", "-i/dev/null")
-    assert done.returncode == 2
-    done = site.install(*ssh_hub.words, f"-i{ssh_hub.folder}/host.pub")
+def test_a_key_that_is_not_let_in(
+    site: Site, there: Path, ssh_hub: parts.SshHub, tmp_path: Path
+) -> None:
+    bare = without_key(ssh_hub, tmp_path)
+    words = ("--host=hub.test", f"--ssh-config={bare}", f"--known-hosts={ssh_hub.known_hosts}")
+    # The host's own key is nobody's here.
+    done = site.install(*words, f"-i{ssh_hub.folder}/host")
     assert done.returncode == 3
-    assert "chmod 600" in done.stderr or "does not let us in" in done.stderr
+    assert "hub.test: it does not let us in; name the private key with -i" in done.stderr
+    open_to_all = tmp_path / "key"
+    open_to_all.write_bytes(ssh_hub.key.read_bytes())
+    open_to_all.chmod(0o644)
+    done = site.install(*words, f"-i{open_to_all}")
+    assert done.returncode == 3
+    assert "chmod 600" in done.stderr
 
 
 def test_no_hub_there(site: Site, there: Path, ssh_hub: parts.SshHub) -> None:
@@ -125,7 +141,10 @@ def test_no_hub_there(site: Site, there: Path, ssh_hub: parts.SshHub) -> None:
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({"KERNELSPEC_DOCKER": "no-such-docker"}, "there is no no-such-docker on this machine"),
+        (
+            {"KERNELSPEC_DOCKER": "no-such-docker"},
+            "hub.test: there is no docker, and",
+        ),
         ({"PATH": "/nowhere"}, "hub.test: it has no python3; install it there"),
     ],
     ids=["docker", "python3"],
@@ -172,7 +191,9 @@ def test_a_login_shell_that_talks_and_clocks_that_differ_by_years(
             assert site.install(*hub.words).returncode == 0
             second = site.published("s2")
             assert site.install(*hub.words).returncode == 0
-            assert (there / "churn" / "kernel.json").stat().st_mtime < 1_700_000_000
+            command = ["ssh", "-F", str(hub.config), hub.name, "date", "+%Y"]
+            year = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert int(year.split()[-1]) == (date.today() - timedelta(days=3650)).year
         with clock_of_hub(deployer, "+3650d", variables) as hub:
             assert site.run("rollback", "churn", *hub.words).returncode == 0
             assert seen(there)["churn"]["image"] != second

@@ -33,9 +33,7 @@ def test_a_file_of_known_hosts_stays_one_word(tmp_path: Path) -> None:
         Ssh(host="hub", known_hosts=str(odd)).argv()
 
 
-@pytest.mark.parametrize(
-    "host", ["-oProxyCommand=x", "a b", "", "x@-y", "hub;id", "hub\n", "a@b@"]
-)
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "", "x@-y", "hub;id", "hub\n", "a@b@"])
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(UsageError, match="is no host"):
         Ssh(host=host).argv()
@@ -107,5 +105,5 @@ def test_one_line_of_python_is_the_whole_program(tmp_path: Path) -> None:
 def test_here_is_asked_the_same() -> None:
     here = Here(told=print)
     assert here.ask("who", logins={"root": ["root"]})["root"]["uid"] == 0
-    with pytest.raises(HubFailed, match=r"this machine: there is no no-such-engine on"):
+    with pytest.raises(HubFailed, match=r"this machine: there is no no-such-engine, and"):
         here.ask("image", engine="no-such-engine", reference="x", pull=False)
