@@ -195,7 +195,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "libs": {"denied": [{"requirement": "torch<2.6", "reason": "unsafe"}, "nose"]},
             "system_packages": ["lib*"],
             "resources": {"maximum": {"memory": "8g", "pids": 512, "gpus": 0}},
-            "groups": {"deep": {"members": ["ada"], "resources": {"maximum": {"gpus": 2}}}},
+            "groups": {
+                "deep": {
+                    "members": ["ada"],
+                    "resources": {"maximum": {"gpus": 2}},
+                    "kernels": ["grace/churn", "alan/*"],
+                }
+            },
             "environment": {"denied": ["LD_*"]},
             "production": {"logins": ["ada"]},
             "enforced": ["KS305"],
@@ -211,6 +217,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert read.denied_libs[0].reason == "unsafe"
     assert (read.system_packages, read.denied_environment) == (("lib*",), ("LD_*",))
     assert [group.name for group in read.groups_of("ada")] == ["deep"]
+    assert read.groups[0].kernels == ("grace/churn", "alan/*")
     assert read.groups_of("bob") == read.groups_of(None) == ()
     assert (read.production_logins, read.enforced) == (frozenset({"ada"}), frozenset({"KS305"}))
     assert (read.per_user.memory, read.per_user.kernels) == ("16g", 3)
@@ -237,6 +244,7 @@ def test_a_maximum_bounds_the_kernel_that_names_no_limit(tmp_path: Path) -> None
         ({"base_images": []}, ":2:18: KS104"),
         ({"system_packages": "no"}, ":2:22: KS104"),
         ({"groups": {"a": {"members": ["Ada"]}}}, ":5:9: KS104"),
+        ({"groups": {"a": {"members": [], "kernels": ["churn"]}}}, ":6:9: KS104"),
     ],
 )
 def test_a_rule_that_says_nothing_is_a_mistake(tmp_path: Path, value: object, told: str) -> None:
