@@ -112,6 +112,8 @@ class Policy:
     """Patterns with * and ? of names."""
     production_logins: frozenset[str] | None = None
     """Who may make production kernels; None: everybody."""
+    pipeline_includes: tuple[str, ...] = ()
+    """Patterns with * and ? of what brings the site's lint into a CI file; none: not said."""
     enforced: frozenset[str] = frozenset()
     """Codes, and beginnings of codes, of rules that cannot be ignored."""
     root_user: bool = True
@@ -251,6 +253,7 @@ def _rules_from(value: Any) -> dict[str, Any]:
         if isinstance(packages, bool)
         else tuple(packages),
         "denied_environment": tuple(value.get("environment", {}).get("denied", ())),
+        "pipeline_includes": tuple(value.get("pipeline", {}).get("include", ())),
         "production_logins": frozenset(production["logins"]) if "logins" in production else None,
         "enforced": frozenset(value.get("enforced", ())),
         "root_user": value.get("root_user", True),

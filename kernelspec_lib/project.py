@@ -25,6 +25,7 @@ from kernelspec_lib.wording import shown
 REQUIREMENTS = "requirements.json"
 LOCK = "requirements.lock"
 DOCKERFILE = "Dockerfile"
+CI_FILE = ".gitlab-ci.yml"
 
 INSIDE = "put the file itself into the folder"
 OUTSIDE = "the file is a link that leads out of the kernel's folder"

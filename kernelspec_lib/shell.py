@@ -124,7 +124,7 @@ class _Gathered:
                 if ">" in self.redirect:
                     self.targets.append(word)
                 self.redirect = ""
-            elif not self.words or "$" not in found.group() or '"' in found.group():
+            elif not found.group().startswith("$"):
                 self.words.append(word)
             else:
                 # A variable outside quotes is split into words of its own.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import dockerfile, schema, site
+from kernelspec_lib.checks import cifile, dockerfile, schema, site
 from kernelspec_lib.document import Document, PlainText
 from kernelspec_lib.findings import Finding, in_order
 from kernelspec_lib.policy import Policy
@@ -38,7 +38,7 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
     project = projects.from_document(place, document) if usable else None
     of_site = in_order(site.check(project, policy, login)) if project else []
     files = _files(place) if place.whole else {}
-    beside = list(_beside(place, files, policy, login, project)) if place.whole else []
+    beside = in_order(_beside(place, files, policy, login, project)) if place.whole else []
     texts = {path: PlainText(text=one) for path, one in files.items() if isinstance(one, str)}
     kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
     return Examined(place=place, document=document, findings=kept, project=project, texts=texts)
@@ -46,7 +46,10 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
 
 def _files(place: Place) -> dict[str, str | Unusable]:
     """The files beside requirements.json that are judged with it, those that there are."""
-    named = ((projects.DOCKERFILE, dockerfile.MAX_BYTES),)
+    named = (
+        (projects.DOCKERFILE, dockerfile.MAX_BYTES),
+        (projects.CI_FILE, cifile.MAX_BYTES),
+    )
     found = {}
     for name, limit in named:
         path = place.folder / name
@@ -63,17 +66,33 @@ def _beside(
     login: str | None,
     project: KernelProject | None,
 ) -> Iterator[Finding]:
-    path = place.folder / projects.DOCKERFILE
-    if projects.leads_out(path):
-        yield Finding.of("KS009", projects.OUTSIDE, projects.INSIDE, path=str(path))
-        return
-    yield from dockerfile.check(
-        files.get(str(path)),
-        str(path),
-        site.images(policy, login),
-        base_image=project.base_image if project else dockerfile.UNKNOWN,
-        root_user=policy.root_user,
-    )
+    for name in (projects.DOCKERFILE, projects.CI_FILE):
+        path = place.folder / name
+        text = files.get(str(path))
+        if projects.leads_out(path):
+            yield Finding.of("KS009", projects.OUTSIDE, projects.INSIDE, path=str(path))
+        elif name == projects.CI_FILE:
+            yield from cifile.check(text, str(path), policy.pipeline_includes, _local(place))
+        else:
+            yield from dockerfile.check(
+                text,
+                str(path),
+                site.images(policy, login),
+                base_image=project.base_image if project else dockerfile.UNKNOWN,
+                root_user=policy.root_user,
+            )
+
+
+def _local(place: Place) -> cifile.Reader:
+    """Reads a file below the kernel's folder, for what its CI file includes."""
+
+    def read(name: str) -> str | Unusable | None:
+        path = place.folder / name
+        if not path.resolve().is_relative_to(place.folder.resolve()):
+            return Unusable(projects.OUTSIDE)
+        return projects.beside(path, cifile.MAX_BYTES)
+
+    return cifile.local_reader(read)
 
 
 def not_ignored(

@@ -81,4 +81,33 @@ RULES: tuple[Rule, ...] = (
         'ENTRYPOINT ["jupyter", "lab"]',
         "ENTRYPOINT []",
     ),
+    error(
+        "KS421",
+        "ci-file-unreadable",
+        "A CI file that is read in two ways, or not at all, holds no gate to rely on.",
+        "lint:\n  script: [kernelspec lint .]\nlint:\n  script: [true]",
+        "lint:\n  script: [kernelspec lint .]",
+    ),
+    error(
+        "KS422",
+        "no-lint-job",
+        "The lint stage is where the site's rules meet a kernel: without it, what breaks them is "
+        "built and installed.",
+        "build:\n  script: [docker build .]",
+        "lint:\n  stage: lint\n  script: [kernelspec lint .]",
+    ),
+    error(
+        "KS423",
+        "lint-cannot-stop",
+        "A lint that may fail, or does not run, or looks at something else stops nothing.",
+        "lint:\n  script: [kernelspec lint . || true]",
+        "lint:\n  script: [kernelspec lint .]",
+    ),
+    error(
+        "KS424",
+        "build-before-lint",
+        "What is built before the lint has passed can be installed although it fails.",
+        "build:\n  needs: []\n  script: [kernelspec build .]",
+        "build:\n  stage: build\n  script: [kernelspec build .]",
+    ),
 )
