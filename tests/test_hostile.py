@@ -65,3 +65,14 @@ def test_the_command_line_refuses_each_and_nothing_reaches_the_terminal(
 def test_the_command_line_lets_every_good_one_pass(capsys: pytest.CaptureFixture[str]) -> None:
     good = [named(case) for case in GOOD if not (case / "policy.json").exists()]
     assert cli.run(["validate", "--quiet", *good]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/stdin", "/etc/passwd"])
+@pytest.mark.parametrize("name", ["requirements.json", "Dockerfile"])
+def test_a_link_to_what_is_the_machines_is_refused(name: str, target: str, tmp_path: Path) -> None:
+    # Made here: a checkout that holds a link to a device fills the disk of whoever copies it.
+    good = next(case for case in GOOD if case.name == "good-least")
+    (tmp_path / "requirements.json").write_bytes((good / "requirements.json").read_bytes())
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to(target)
+    assert judged(tmp_path) == [{"code": "KS009", "line": 1, "column": 1}]
