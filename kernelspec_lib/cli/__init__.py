@@ -34,6 +34,7 @@ COMMANDS = {
     "uninstall": "hub",
     "rollback": "hub",
     "list": "hub",
+    "prune": "prune",
     "policy": "policy",
     "explain": "look",
 }

@@ -30,6 +30,9 @@ MANIFESTS = (
 )
 """All of them are accepted: else the registry converts, and tells the digest of something else."""
 
+THREADS = 16
+"""How many may use one Registry at a time."""
+
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3})(:[0-9]+)?")
 _TIMEOUT = 15.0
@@ -64,6 +67,8 @@ class Registry:
 
         self.host, self._environment = host, environment
         self._session = requests.Session()
+        # Pruning looks at many tags at once.
+        self._session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=THREADS))
         # A proxy for the world outside must not be asked for this machine.
         self._session.trust_env = not _LOOPBACK.fullmatch(host)
         own = _CERTIFICATES / host / "ca.crt"
@@ -90,24 +95,45 @@ class Registry:
 
         Of an index of several platforms, those of its first image. Raises RegistryUnreachable.
         """
-        manifest = self._manifest(repository, reference)
+        manifest = self.manifest(repository, reference)
         if manifest is None:
             return None
-        value = self._json(manifest.content)
+        value = self.parsed(manifest.content)
         if children := value.get("manifests"):
             return self.labels(repository, str(children[0]["digest"]))
-        digest = value.get("config", {}).get("digest", "")
+        own = self.config(repository, value).get("config") or {}
+        found: Mapping[str, str] = own.get("Labels") or {}
+        return found
+
+    def config(self, repository: str, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The configuration of the image that *manifest* describes. Raises RegistryUnreachable."""
+        digest = (manifest.get("config") or {}).get("digest", "")
         blob = self.request("GET", f"/v2/{repository}/blobs/{digest}", repository, {})
         if blob.status_code != 200:
             raise RegistryUnreachable(
-                self.host, f"it answered {blob.status_code} for the configuration of {reference}"
+                self.host, f"it answered {blob.status_code} for the configuration of an image"
             )
-        found: Mapping[str, str] | None = self._json(blob.content).get("config", {}).get("Labels")
-        return found or {}
+        return self.parsed(blob.content)
+
+    def delete(self, repository: str, digest: str) -> bool:
+        """Delete the manifest *digest* with all its tags; whether it was there.
+
+        Raises RegistryUnreachable.
+        """
+        answer = self.request("DELETE", f"/v2/{repository}/manifests/{digest}", repository, {})
+        if answer.status_code == 405:
+            remedy = "set REGISTRY_STORAGE_DELETE_ENABLED=true where it runs"
+            raise RegistryUnreachable(self.host, "it does not let anybody delete", remedy)
+        if answer.status_code not in (200, 202, 404):
+            raise RegistryUnreachable(
+                self.host,
+                f"it answered {answer.status_code} to the deletion of {repository}@{digest}",
+            )
+        return answer.status_code != 404
 
     def tag(self, repository: str, digest: str, tag: str) -> None:
         """Let *tag* stand for the image *digest*, in one step. Raises RegistryUnreachable."""
-        manifest = self._manifest(repository, digest)
+        manifest = self.manifest(repository, digest)
         if manifest is None:
             raise RegistryUnreachable(self.host, f"{repository}@{digest} is no longer there")
         answer = self.request(
@@ -122,7 +148,8 @@ class Registry:
                 self.host, f"it answered {answer.status_code} when {repository}:{tag} was set"
             )
 
-    def _manifest(self, repository: str, reference: str) -> requests.Response | None:
+    def manifest(self, repository: str, reference: str) -> requests.Response | None:
+        """The manifest *reference*; None: none such. Raises RegistryUnreachable."""
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self.request("GET", path, repository, {"Accept": ", ".join(MANIFESTS)})
         if answer.status_code == 404:
@@ -131,7 +158,8 @@ class Registry:
             raise RegistryUnreachable(self.host, f"it answered {answer.status_code} to GET {path}")
         return answer
 
-    def _json(self, content: bytes) -> Any:
+    def parsed(self, content: bytes) -> Mapping[str, Any]:
+        """The object of *content*. Raises RegistryUnreachable."""
         try:
             value = json.loads(content)
         except ValueError as error:

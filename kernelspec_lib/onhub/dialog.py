@@ -163,6 +163,37 @@ def in_use(ask: Mapping[str, Any], told: Callable[[str], None]) -> list[str]:
     return sorted(found)
 
 
+def unused(ask: Mapping[str, Any], told: Callable[[str], None]) -> list[dict[str, Any]]:
+    """The images that came from a registry or lost their name, and that no kernel here needs.
+
+    What carries a tag of this machine's own was built here, and is its builder's to remove.
+    """
+    engine, needed = Engine(ask["engine"]), set(in_use(ask, told))
+    return [
+        one
+        for one in engine.of_kernels(ask["label"])
+        if not needed.intersection((one["id"], *one["names"]))
+        and all(_is_of_a_registry(name) for name in one["names"])
+    ]
+
+
+def _is_of_a_registry(name: str) -> bool:
+    # Source: `splitDockerDomain` in Docker's package `reference`.
+    host, slash, _ = name.partition("/")
+    return "@" in name or bool(slash and host != "localhost" and ("." in host or ":" in host))
+
+
+def drop(ask: Mapping[str, Any], told: Callable[[str], None]) -> list[str]:
+    """Remove those of ask["ids"] that are unused still; the ids of what is gone."""
+    wanted = set(ask["ids"])
+    engine = Engine(ask["engine"])
+    return [
+        one["id"]
+        for one in unused(ask, told)
+        if one["id"] in wanted and engine.drop(one["id"], one["names"])
+    ]
+
+
 def _folder(ask: Mapping[str, Any]) -> Folder:
     path = ask["folder"]
     return Folder(path, lambda: people.acting_as(ask["account"], path))
@@ -187,6 +218,8 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "remove": remove,
     "listed": listed,
     "in_use": in_use,
+    "unused": unused,
+    "drop": drop,
 }
 
 

@@ -24,6 +24,7 @@ _FORM = (
     '{"id": {{json .Id}}, "digests": {{json .RepoDigests}}, "created": {{json .Created}}, '
     '"labels": {{json .Config.Labels}}}'
 )
+_NAMES = '{"size": {{json .Size}}, "tags": {{json .RepoTags}}, "digests": {{json .RepoDigests}}}'
 _UNKNOWN = ("no such image", "image not known", "no such object")
 
 
@@ -121,6 +122,26 @@ class Engine:
         # podman puts the name of this machine's own registry in front.
         bare = [(row[0].replace("localhost/", "", 1), row[1]) for row in rows if len(row) == 2]
         return [(tag, image) for tag, image in bare if tag.startswith(f"{REPOSITORY}/")]
+
+    def of_kernels(self, label: str) -> list[dict[str, Any]]:
+        """Every image that carries *label*: id, size in bytes, and its tags and digests."""
+        answer = self.ask("image", "ls", "--quiet", "--no-trunc", f"--filter=label={label}")
+        if answer.returncode != 0:
+            raise Refused(f"{self.name} image ls failed: {last(answer.stderr)}")
+        found = []
+        for image in sorted(set(answer.stdout.split())):
+            told = self.ask("image", "inspect", f"--format={_NAMES}", "--", image)
+            if told.returncode == 0:  # else it is gone by now
+                value = json.loads(told.stdout)
+                names = [*(value["tags"] or []), *(value["digests"] or [])]
+                found.append({"id": image, "size": value["size"], "names": names})
+        return found
+
+    def drop(self, image: str, names: Sequence[str]) -> bool:
+        """Remove the *image* under all its *names*; whether it is gone. What is in use stays."""
+        for name in names or [image]:
+            self.ask("image", "rm", name)
+        return not self.look([image])
 
     def release(self, tags: Iterable[str]) -> None:
         """Remove *tags*, and the images that have no other; those in use stay."""
