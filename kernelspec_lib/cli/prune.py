@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kernelspec_lib.delivery.place import Place
     from kernelspec_lib.delivery.prune import Plan, Rules
     from kernelspec_lib.delivery.registry import Registry
+    from kernelspec_lib.delivery.shelf import Entry
 
 
 @click.command("prune")
@@ -63,38 +65,93 @@ def prune_command(
     From the registry and from the hub. What an installed kernel starts by stays, and what it can be
     rolled back to. REPOSITORY: only these, where the registry shows nobody its catalogue.
     """
-    from kernelspec_lib.delivery import installed, prune
-
     policy = common.policy_in_force(policy_path)
     only_planned = sys.stdout.isatty() if dry_run is None else dry_run
     with running.ended_in_order(), place_of(target, policy, running.tell) as place:
-
-        def rules() -> Rules:
-            used = installed.images_in_use(place, policy)
-            if not used and not (target.host or target.local or target.prefix or policy.hub.ssh):
-                raise UsageError(
-                    "no kernel is installed on this machine, so what is in use cannot be known: "
-                    "name the hub with --host, or say --local if this is it"
-                )
-            return prune.Rules(installed=prune.digests_of(used), tags=keep_tags, last=keep_last)
-
+        hub = _Hub(place=place, policy=policy, known=_is_known(target, policy))
         registry = _registry(policy)
         plan = None
         if registry is not None:
-            with running.progress("looking at the registry") as progress:
-                wanted = repositories or _all(registry, policy)
-                found = prune.gathered(registry, wanted, progress.step)
-            plan = prune.plan(found, rules())
-        unused = _unused(place, policy)
+            found = _gathered(registry, policy, repositories)
+            plan = _planned(found, hub.rules(keep_tags, keep_last))
+        unused = hub.unused()
         _tell(plan, unused, as_json=as_json, done=not only_planned)
         if only_planned:
             return
         if registry is not None and plan is not None:
-            gone = [one for one, went in prune.carry_out(registry, plan, rules()) if went]
-            running.tell(f"{len(gone)} of {len(plan.doomed)} images are gone from the registry")
-        ids = [one["id"] for one in unused]
-        dropped = place.connection.ask("drop", **_request(place, policy), ids=ids)
-        running.tell(f"{len(dropped)} of {len(ids)} images are gone from {place.connection.hub}")
+            _delete(registry, plan, hub.rules(keep_tags, keep_last))
+        hub.drop([one["id"] for one in unused])
+
+
+def _is_known(target: Target, policy: Policy) -> bool:
+    """Whether somebody said which machine the hub is."""
+    return bool(target.host or target.local or target.prefix or policy.hub.ssh)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hub:
+    """The hub, asked for what its kernels need."""
+
+    place: Place
+    policy: Policy
+    known: bool
+
+    def rules(self, tags: tuple[str, ...], last: int) -> Rules:
+        """What is kept by now. Raises UsageError where nobody can know what is in use."""
+        from kernelspec_lib.delivery import installed, prune
+
+        used = installed.images_in_use(self.place, self.policy)
+        if not used and not self.known:
+            raise UsageError(
+                "no kernel is installed on this machine, so what is in use cannot be known: "
+                "name the hub with --host, or say --local if this is it"
+            )
+        return prune.Rules(installed=prune.digests_of(used), tags=tags, last=last)
+
+    def unused(self) -> Sequence[dict[str, Any]]:
+        """The images on the hub that no kernel there needs."""
+        found: Sequence[dict[str, Any]] = self.place.connection.ask("unused", **self._request)
+        return found
+
+    def drop(self, ids: Sequence[str]) -> None:
+        """Remove those of *ids* that are unused still."""
+        dropped = self.place.connection.ask("drop", **self._request, ids=ids)
+        hub = self.place.connection.hub
+        running.tell(f"{len(dropped)} of {len(ids)} images are gone from {hub}")
+
+    @property
+    def _request(self) -> dict[str, Any]:
+        return {
+            "engine": self.policy.engine,
+            "pattern": self.place.pattern,
+            "folder": self.place.folder,
+            "label": OWNER_LABEL,
+        }
+
+
+def _gathered(
+    registry: Registry, policy: Policy, repositories: tuple[str, ...]
+) -> tuple[Entry, ...]:
+    """All that lies in *repositories*, or below the path that the policy names."""
+    from kernelspec_lib.delivery import prune, shelf
+
+    path = policy.registry.partition("/")[2]
+    with running.progress("looking at the registry") as progress:
+        wanted = repositories or shelf.repositories(registry, f"{path}/" if path else "")
+        return prune.gathered(registry, wanted, progress.step)
+
+
+def _planned(found: Sequence[Entry], rules: Rules) -> Plan:
+    from kernelspec_lib.delivery import prune
+
+    return prune.plan(found, rules)
+
+
+def _delete(registry: Registry, plan: Plan, rules: Rules) -> None:
+    from kernelspec_lib.delivery import prune
+
+    gone = sum(went for _, went in prune.carry_out(registry, plan, rules))
+    running.tell(f"{gone} of {len(plan.doomed)} images are gone from the registry")
 
 
 def _registry(policy: Policy) -> Registry | None:
@@ -102,28 +159,6 @@ def _registry(policy: Policy) -> Registry | None:
     from kernelspec_lib.delivery.registry import Registry
 
     return Registry(policy.registry.partition("/")[0], os.environ) if policy.registry else None
-
-
-def _all(registry: Registry, policy: Policy) -> tuple[str, ...]:
-    """Every repository below the path that the policy names behind the registry's host."""
-    from kernelspec_lib.delivery import shelf
-
-    path = policy.registry.partition("/")[2]
-    return shelf.repositories(registry, f"{path}/" if path else "")
-
-
-def _request(place: Place, policy: Policy) -> dict[str, Any]:
-    return {
-        "engine": policy.engine,
-        "pattern": place.pattern,
-        "folder": place.folder,
-        "label": OWNER_LABEL,
-    }
-
-
-def _unused(place: Place, policy: Policy) -> Sequence[dict[str, Any]]:
-    found: Sequence[dict[str, Any]] = place.connection.ask("unused", **_request(place, policy))
-    return found
 
 
 def _tell(
