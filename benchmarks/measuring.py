@@ -38,7 +38,10 @@ def kernel(folder: Path, name: str, libs: Sequence[str], python_version: str) ->
     folder.mkdir(parents=True, exist_ok=True)
     value = {"kernel_name": name, "python_version": python_version, "libs": libs}
     (folder / "requirements.json").write_text(json.dumps(value, indent=2))
-    (folder / "Dockerfile").write_text(f"FROM python:{python_version}-slim\n")
+    (folder / "Dockerfile").write_text(
+        f"FROM python:{python_version}-slim\nCOPY requirements.lock .\n"
+        "RUN pip install --no-deps --require-hashes --requirement requirements.lock\n"
+    )
     return folder
 
 

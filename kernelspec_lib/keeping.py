@@ -1,6 +1,6 @@
 """What is kept from one run to the next, and a run that need not be made again.
 
-`lint` over files that it found without fault minutes ago would say the same: what it said is kept
+`lint` over files whose pins it found good minutes ago would say the same: what it said is kept
 with the state of all that it read, for as long as a verdict is good. This module is loaded before
 everything else, so it stands on little.
 """
@@ -85,7 +85,7 @@ def keep(
     out: str,
     err: str,
 ) -> None:
-    """Keeps that *arguments* said *out* and *err* and found no fault.
+    """Keeps that *arguments* said *out* and *err*, and blamed nobody for what the index says.
 
     read: every file, and every folder, that could have changed what was said. Where one of them
     changed meanwhile, or may have, nothing is kept.

@@ -150,9 +150,8 @@ def _judge(
     examined = list(_examined(paths, policy, troubles, whole=whole))
     findings = [finding for one in examined for finding in one.findings]
     good: list[Resolved] = []
-    if wanted:
-        findings += _resolve(examined, wanted, reporting, troubles, good)
-    faultless = not findings
+    of_pins = _resolve(examined, wanted, reporting, troubles, good) if wanted else []
+    findings += of_pins
     _kept(findings, reporting, policy)
     findings = [one for one in findings if _told(one.code, reporting, policy)]
     unchecked = tuple(Unchecked(path=path, reason=str(one)) for path, one in troubles.all)
@@ -167,7 +166,7 @@ def _judge(
         in_repository=in_repository(named, os.environ, Path.cwd()),
     )
     code = _tell(judgement, troubles, reporting, several=len(paths) > 1)
-    if wanted and faultless and code == 0 and len(good) == len(paths):
+    if wanted and code == 0 and not of_pins and len(good) == len(paths):
         _remember(judgement, good, wanted, reporting)
     return code
 
@@ -188,7 +187,7 @@ def _examined(
 def _remember(
     judgement: Judgement, good: Sequence[Resolved], wanted: Resolving, reporting: Reporting
 ) -> None:
-    """Keeps what was said of kernels without a fault, for the next run that is just the same."""
+    """Keeps what was said of kernels whose pins are good, for the next run that is the same."""
     from kernelspec_lib.cli import resolving
 
     if not wanted.cached or wanted.locked or wanted.output or any(one.kept for one in good):
