@@ -22,6 +22,12 @@ BAD = (
     '{\n  "kernel_name": "My Kernel",\n  "python_version": "3.11",\n'
     '  "libs": ["ipykernel", "preview"]\n}\n'
 )
+DOCKERFILE = """\
+ARG BASE_IMAGE=python:3.11-slim
+FROM ${BASE_IMAGE}
+COPY requirements.lock .
+RUN pip install --index-url https://e.example/simple --no-deps --require-hashes -r requirements.lock
+"""
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -30,7 +36,7 @@ def _kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "repo" / "kernels" / "a"
     folder.mkdir(parents=True)
     (folder / "requirements.json").write_text(BAD)
-    (folder / "Dockerfile").write_text("FROM x\nRUN pip install -i https://e.example/simple x\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
     (tmp_path / "repo" / ".git").mkdir()
     monkeypatch.chdir(tmp_path / "repo")
     for name in ("KERNELSPEC_POLICY", "CI_PROJECT_DIR", "NO_COLOR", "FORCE_COLOR"):

@@ -89,15 +89,15 @@ def _statements(function: ast.FunctionDef) -> Iterator[ast.stmt]:
 
 def _tells(statement: ast.stmt, function: ast.FunctionDef, module: str) -> bool:
     names = bool(_codes(statement))
-    judging = module == "shape" or module.startswith("checks")
     returned = ast.unparse(function.returns) if function.returns else ""
+    judging = module == "shape" or module.startswith("checks") or "Problem" in ast.unparse(function)
     match statement:
         case ast.Expr(value=ast.Yield() | ast.YieldFrom()):
-            return names or judging or "Problem" in returned
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="found" | "problems")))):
-            return True
+            return names or judging
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="append"))):
+            return names or name == "troubles" or (judging and name in ("found", "problems"))
         case ast.AugAssign(target=ast.Name(id="found" | "problems"), value=value):
-            return not isinstance(value, ast.Constant)
+            return judging and not isinstance(value, ast.Constant)
         case ast.Expr(value=ast.Call()):
             return names
         case ast.Return():
