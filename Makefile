@@ -13,7 +13,7 @@ test: $(VENV)/tested  ## every test; those that need a Docker engine skip where 
 	$(RUN)/python -m pytest
 
 fast: $(VENV)/tested  ## the tests that need neither Docker nor the registry: under two minutes
-	$(RUN)/python -m pytest --numprocesses auto -m "not docker and not network"
+	$(RUN)/python -m pytest --numprocesses auto -m "not docker and not network and not fuzz"
 
 lint: $(VENV)/tested  ## ruff and mypy, as .ci/run calls them
 	$(RUN)/ruff check .

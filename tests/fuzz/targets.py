@@ -30,8 +30,8 @@ from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import Place
 from kernelspec_lib.reports.judgement import Judgement, Look
 
-MAX_SECONDS = 1.0
-"""Of processor time, for one input."""
+MAX_SECONDS = 3.0
+"""Of processor time, for one input: a second, and instrumented code takes three times as long."""
 
 ADA = Owner(login="ada", uid=1000, gid=1000)
 PLACE = Place(requirements="requirements.json", folder=Path(), whole=False)
@@ -89,10 +89,7 @@ def of_dockerfile(raw: bytes) -> None:
     """Every finding lies inside the file."""
     text = raw.decode("utf-8", errors="replace")
     findings = list(dockerfile.check(text, "Dockerfile", ("python:*",)))
-    lines = text.split("\n")
-    for one in findings:
-        assert 1 <= one.span.line <= len(lines)
-        assert 1 <= one.span.column <= one.span.end_column <= len(lines[one.span.line - 1]) + 1
+    inside(text.replace("\r", "x"), [one.span for one in findings])
 
 
 def of_page_json(raw: bytes) -> None:
