@@ -9,9 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from kernelspec_lib.cli import running
+from kernelspec_lib.cli import common, running
 from kernelspec_lib.conformance import case, suite
 from kernelspec_lib.conformance.case import Verdict
 from kernelspec_lib.delivery import engine as engines
@@ -45,7 +43,7 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
         )
     if as_json:
         report = case.report(kernel_name, subject.launcher, verdicts)
-        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        common.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         _print(kernel_name, subject.launcher, verdicts)
     return 1 if any(one.outcome == "failed" for one in verdicts) else 0
@@ -66,11 +64,11 @@ def _print(kernel_name: str, launcher: str, verdicts: Sequence[Verdict]) -> None
         width = max(len(one.case.id) for one in verdicts)
         for one in verdicts:
             told = f": {one.reason}" if one.reason else ""
-            click.echo(
+            common.echo(
                 f"{one.outcome:8} {one.case.id:{width}} {one.seconds:6.1f} s  {one.case.what}{told}"
             )
     counts = {outcome: sum(one.outcome == outcome for one in verdicts) for outcome in _COLORS}
-    click.echo(
+    common.echo(
         f"{kernel_name} ({launcher}): {counts['passed']} passed, {counts['failed']} failed, "
         f"{counts['known']} failed as this launcher is known to, {counts['not run']} not run"
     )
