@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin
 
-.PHONY: demo test fast lint bench clean
+.PHONY: demo test fast mutants lint bench clean
 
 demo: $(VENV)/installed  ## from the template to a cell that a kernel executes; Docker where it runs
 	@PATH="$(abspath $(RUN)):$$PATH" bash docs/demo.sh
@@ -14,6 +14,9 @@ test: $(VENV)/tested  ## every test; those that need a Docker engine skip where 
 
 fast: $(VENV)/tested  ## the tests that need neither Docker nor the registry: under two minutes
 	$(RUN)/python -m pytest --numprocesses auto -m "not docker and not network and not fuzz"
+
+mutants: $(VENV)/tested  ## every check switched off in turn: some test must fail; takes long
+	$(RUN)/python -m tests.mutation
 
 lint: $(VENV)/tested  ## ruff and mypy, as .ci/run calls them
 	$(RUN)/ruff check .

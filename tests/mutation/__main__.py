@@ -43,9 +43,10 @@ def main() -> int:
         flush=True,
     )
     left = []
-    for one in everything:
+    for number, one in enumerate(everything, 1):
         if noticed[one]:
             continue
+        print(f"{number}/{len(everything)} {one}", file=sys.stderr, flush=True)
         files = list(_tests_of(one))
         # Nearly always a test close by fails; all the others take long.
         if not (_breaks_a_test(one, files[:2]) or _breaks_a_test(one, files[2:])):
