@@ -6,6 +6,7 @@ of aliases costs no more than its letters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from kernelspec_lib.document import START, Span
 _DEPTH = 40
 """Deeper ones are refused: nobody writes them, and what walks through nodes may recurse."""
 _NODES = 20_000
+_ODD_END = re.compile("\\r(?!\\n)|[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,12 @@ class Unreadable:
 
 def read(text: str, at: Span | None = None) -> list[Node] | Unreadable:
     """The documents in *text*. at: a place that all of them get, instead of their own."""
+    odd = _ODD_END.search(text)
+    if odd is not None:
+        # Editors show one line where YAML reads two.
+        name = f"U+{ord(odd.group()):04X}"
+        span = at or _place(text, odd.start())
+        return Unreadable(span=span, reason=f"{name} ends a line there, and no editor shows it")
     # PyYAML takes longer to load than most files take to judge.
     import yaml
 
@@ -96,7 +104,9 @@ def read(text: str, at: Span | None = None) -> list[Node] | Unreadable:
                 return trouble
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        span = _span(mark, mark) if mark else START
+        # Where the text ends in the middle of something, libyaml counts a line that is not there.
+        last = _place(text, len(text))
+        span = _span(mark, mark) if mark and mark.line < last.line else last if mark else START
         return Unreadable(span=at or span, reason=error.problem or "it cannot be read")
     except yaml.YAMLError as error:
         reason = "it holds a character that no YAML may hold"
@@ -108,6 +118,10 @@ def _reader_place(text: str, error: Exception) -> Span:
     position = getattr(error, "position", None)
     if not isinstance(position, int) or not 0 <= position <= len(text):
         return START
+    return _place(text, position)
+
+
+def _place(text: str, position: int) -> Span:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return Span(line=line, column=column, end_line=line, end_column=column + 1)

@@ -11,7 +11,7 @@ from kernelspec_lib.checks import lint_jobs
 from kernelspec_lib.checks.told import Told
 from kernelspec_lib.cifile import CIFile, Job
 from kernelspec_lib.dockerfile import Word
-from kernelspec_lib.document import START
+from kernelspec_lib.document import START, Span
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.project import CI_FILE, Unusable
 from kernelspec_lib.wording import shown
@@ -41,8 +41,18 @@ def check(
     """
     if text is None or text == _template():
         return
+    lines = text.split("\n") if isinstance(text, str) else [""]
     for code, span, message, hint in _told(text, included, local):
-        yield Finding.of(code, message, hint, path=path, span=span)
+        yield Finding.of(code, message, hint, path=path, span=_within(span, lines))
+
+
+def _within(span: Span, lines: Sequence[str]) -> Span:
+    """*span*, at most to the end of its line: a command that YAML folds may stand on several."""
+    if span.end_column <= len(lines[min(span.end_line, len(lines)) - 1]) + 1:
+        return span
+    width = len(lines[min(span.line, len(lines)) - 1])
+    column = min(span.column, max(width, 1))
+    return Span(line=span.line, column=column, end_line=span.line, end_column=max(width, 1) + 1)
 
 
 def _template() -> str:

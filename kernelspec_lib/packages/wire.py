@@ -79,18 +79,24 @@ def _by_and_by(text: bytes) -> Iterator[_Told]:
             sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
             yanked, size = row.get("yanked"), row.get("size")
             yield _Told(
-                filename=row["filename"],
+                filename=_text(row["filename"]),
                 url=_text(row.get("url")),
                 hashes=_Hashes(sha256=_text(sha256)),
                 requires_python=_text(row.get("requires-python")),
-                yanked=yanked if isinstance(yanked, str) else bool(yanked),
+                yanked=_text(yanked) if isinstance(yanked, str) else bool(yanked),
                 core_metadata=bool(row.get("core-metadata", row.get("dist-info-metadata"))),
-                size=size if isinstance(size, int) and abs(size) < 2**63 else None,
+                size=size if isinstance(size, int) else None,
             )
 
 
 def _text(told: object) -> str:
-    return told if isinstance(told, str) else ""
+    """*told*, if it is a text; halves of surrogate pairs, which JSON can spell, are no letters."""
+    return told.encode("utf-8", "replace").decode("utf-8") if isinstance(told, str) else ""
+
+
+def _size(told: int | None) -> int | None:
+    """A number of bytes that can be one: a page may tell any."""
+    return told if told is not None and 0 <= told < 2**63 else None
 
 
 def _rows(name: str, files: list[_Told]) -> dict[str, list[Row]]:
@@ -107,7 +113,7 @@ def _rows(name: str, files: list[_Told]) -> dict[str, list[Row]]:
             one.requires_python or "",
             (yanked if isinstance(yanked, str) else "") if yanked else None,
             metadata is not None and metadata is not False,
-            one.size,
+            _size(one.size),
         )
         if text in grouped:
             grouped[text].append(row)

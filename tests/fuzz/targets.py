@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kernelspec_lib import document, policy, reports
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import dockerfile, schema, site
+from kernelspec_lib.checks import cifile, dockerfile, schema, site
 from kernelspec_lib.document import Document
 from kernelspec_lib.errors import PolicyInvalid
 from kernelspec_lib.findings import Finding
@@ -92,6 +92,14 @@ def of_dockerfile(raw: bytes) -> None:
     inside(text.replace("\r", "x"), [one.span for one in findings])
 
 
+def of_pipeline(raw: bytes) -> None:
+    """Every finding lies inside the file."""
+    text = raw.decode("utf-8", errors="replace")
+    reader = cifile.local_reader(lambda name: text if name == "own.yml" else None)
+    findings = list(cifile.check(text, ".gitlab-ci.yml", ("group/*",), reader))
+    inside(text.replace("\r", "x"), [one.span for one in findings])
+
+
 def of_page_json(raw: bytes) -> None:
     """A page is read, or is none."""
     try:
@@ -147,6 +155,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "requirements": of_requirements,
     "policy": of_policy,
     "dockerfile": of_dockerfile,
+    "pipeline": of_pipeline,
     "page_json": of_page_json,
     "page_html": of_page_html,
     "lock": of_lock,
