@@ -31,6 +31,8 @@ class Ran:
     seconds: float
     megabytes: float
     """The peak of its memory, or of the largest process that it waited for."""
+    said: str
+    """The end of what it printed."""
 
 
 def kernel(folder: Path, name: str, libs: Sequence[str], python_version: str) -> Path:
@@ -56,4 +58,4 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, code: int | N
         said.seek(0)
         text = said.read().decode(errors="replace")[-2000:]
     assert code in (None, process.returncode), f"{command[0]}: {process.returncode}\n{text}"
-    return Ran(seconds=seconds, megabytes=used.ru_maxrss / 1024)
+    return Ran(seconds=seconds, megabytes=used.ru_maxrss / 1024, said=text)
