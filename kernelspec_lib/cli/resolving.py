@@ -308,8 +308,9 @@ def bar(total: int, *, wanted: bool) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    told = (TextColumn("resolving"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*told, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("resolving", total=total)
         yield lambda: progress.advance(task)

@@ -90,7 +90,24 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
     """What is wrong with *lib*, whose page is *page*, on *target*."""
     matching = list(_matching(lib, page))
     pinned = any(one.operator in ("==", "===") for one in lib.requirement.specifier)
-    standing = [one for one in matching if pinned or not _withdrawn(page.of(one))]
+    early = lib.requirement.specifier.prereleases
+    # Nearly always the newest but one or two will do: the others, often hundreds, stay unread.
+    for version in matching:
+        files = page.of(version) if early or not version.is_prerelease else ()
+        reason = _withdrawn(files)
+        if (pinned or reason is None) and _installs(files, target):
+            if reason is not None:
+                newest = page.newest_for(target)
+                yield Yanked(lib=lib, version=version, reason=reason, newest=newest)
+            return
+    yield from _of_none(lib, page, target, matching, pinned=pinned)
+
+
+def _of_none(
+    lib: Lib, page: Page, target: Target, matching: Sequence[Version], *, pinned: bool
+) -> Iterator[Problem]:
+    """What is wrong with *lib*, where of the *matching* versions no final one installs."""
+    standing = [one for one in matching if pinned or _withdrawn(page.of(one)) is None]
     if not standing:
         withdrawn = matching[0] if matching else None
         newest, nearest = page.newest_for(target), _nearest(lib, page, target)
@@ -98,13 +115,13 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
         return
     finals = [one for one in standing if not one.is_prerelease]
     # As pip and uv do: pre-releases count where they are asked for, or where there is no other.
-    candidates = standing if lib.requirement.specifier.prereleases else finals or standing
+    early = lib.requirement.specifier.prereleases
+    candidates = standing if early else finals or standing
     chosen = next((one for one in candidates if _installs(page.of(one), target)), None)
     if chosen is None:
         yield _unusable(lib, page, candidates, target, page.newest_for(target))
         return
-    if not finals and not lib.requirement.specifier.prereleases:
-        yield OnlyPrereleases(lib=lib, version=chosen)
+    yield OnlyPrereleases(lib=lib, version=chosen)
     reason = _withdrawn(page.of(chosen))
     if reason is not None:
         newest = page.newest_for(target)

@@ -18,6 +18,8 @@ from packaging.version import InvalidVersion, Version
 from kernelspec_lib.packages.target import Target
 
 _MOST_TAGS = 1000
+_MOST_MADE = 16
+"""Releases of a page whose files are kept at hand."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHOLE = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/")
 
@@ -95,6 +97,7 @@ class Page:
 
 Row: TypeAlias = tuple[str, str, str | None, str, str | None, bool, int | None]
 """A file as its page tells it: name, url, sha256, Requires-Python, yanked, metadata, size."""
+_rows = msgspec.msgpack.Decoder(list[Row]).decode
 
 
 def packed(base: str, rows: Mapping[str, list[Row]]) -> Releases:
@@ -115,15 +118,21 @@ class Releases(Mapping[Version, tuple[File, ...]]):
     def __init__(self, base: str, rows: Mapping[str, bytes], *, plain: bool = True) -> None:
         """plain: no address in *rows* may hold a signature or a login."""
         self.base, self.rows, self.plain = base, rows, plain
+        self._made: dict[Version, tuple[File, ...]] = {}
         self._texts: dict[Version, list[str]] | None = None
 
     def __getitem__(self, wanted: Version) -> tuple[File, ...]:
-        texts = self._spelt()[wanted]
-        return tuple(
-            _file(wanted, row, self.base)
-            for text in texts
-            for row in msgspec.msgpack.decode(self.rows[text], type=list[Row])
-        )
+        found = self._made.get(wanted)
+        if found is None:
+            found = tuple(
+                _file(wanted, row, self.base)
+                for text in self._spelt()[wanted]
+                for row in _rows(self.rows[text])
+            )
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
+            self._made[wanted] = found
+        return found
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self._spelt())
