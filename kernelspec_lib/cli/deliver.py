@@ -114,7 +114,7 @@ def build_command(
         common.echo(f"{reference} is in the registry already, from this very commit", err=True)
         _deliver(to.pinned(there), dotenv)
         return
-    docker = engine.find(os.environ, to_build=True)
+    docker = engine.find(os.environ, to_build=True, name=policy.engine)
     with running.ended_in_order(), running.progress(f"building {reference}") as progress:
         image.build(docker, plan, progress.step)
         if to is not None:

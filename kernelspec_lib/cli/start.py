@@ -121,7 +121,7 @@ def _try(
         tempfile.TemporaryDirectory(prefix="kernelspec-try-") as folder,
         running.progress(f"trying {project.kernel_name}") as progress,
     ):
-        docker = _engine(engine_name, progress.note)
+        docker = _engine(engine_name, policy, progress.note)
         bench = (
             _container(project, policy, owner.login, reference, docker, Path(folder), progress.note)
             if docker
@@ -145,18 +145,19 @@ def _refuse_mixed(context: click.Context, installed: str | None, as_json: bool) 
         )
 
 
-def _engine(name: str | None, note: Callable[[str], None]) -> Engine | None:
-    """The Docker engine to try the kernel in; None for an environment of its own."""
+def _engine(name: str | None, policy: Policy, note: Callable[[str], None]) -> Engine | None:
+    """The engine to try the kernel in; None for an environment of its own."""
     from kernelspec_lib.delivery import engine
 
     if name == "venv":
         return None
     try:
-        return engine.find(os.environ, to_build=False)
+        return engine.find(os.environ, to_build=False, name=policy.engine)
     except (CommandFailed, ToolMissing):
         if name == "docker":
             raise
-        note("there is no Docker engine here: trying the lock in an environment of its own")
+        missing = f"there is no {policy.engine.capitalize()} engine here"
+        note(f"{missing}: trying the lock in an environment of its own")
         return None
 
 

@@ -15,9 +15,7 @@ from pathlib import Path
 
 from kernelspec_lib.delivery import command
 from kernelspec_lib.errors import CommandFailed, ToolMissing
-
-VARIABLE = "KERNELSPEC_DOCKER"
-"""Names the docker client to use, by name or by path."""
+from kernelspec_lib.onhub.images import UNKNOWN, VARIABLE
 
 _TIMEOUT = 60.0
 _PULL_TIMEOUT = 3600.0
@@ -26,8 +24,10 @@ _FIRST_WITH_BUILDX = 23
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A docker client whose engine has answered."""
+    """A client whose engine has answered."""
 
+    name: str = "docker"
+    """Docker, or podman, which takes the same commands."""
     client: str
     """Path of the client."""
     version: str
@@ -42,8 +42,8 @@ class Engine:
         return command.ask((self.client, *words), self.environment, timeout)
 
 
-def find(environment: Mapping[str, str], *, to_build: bool) -> Engine:
-    """The first docker client on PATH whose engine answers.
+def find(environment: Mapping[str, str], *, to_build: bool, name: str = "docker") -> Engine:
+    """The first client *name* on PATH whose engine answers; for podman its own, it has no engine.
 
     to_build: whether it must be able to do BuildKit. Raises ToolMissing where there is no such
     client, CommandFailed where the engine does not answer.
@@ -51,15 +51,17 @@ def find(environment: Mapping[str, str], *, to_build: bool) -> Engine:
     refusal: CommandFailed | None = None
     too_plain: list[str] = []
     own = {**environment, "DOCKER_BUILDKIT": "1", "DOCKER_CLI_HINTS": "false"}
-    for client in _clients(environment):
+    for client in _clients(environment, name):
         answer = command.ask((client, "version", "--format", "{{json .}}"), own, _TIMEOUT)
         version, server = _versions(answer.stdout)
+        if name != "docker" and answer.returncode == 0:
+            server = version
         if server is None:
             refusal = refusal or _unreachable(client, answer)
-        elif to_build and not _has_buildkit(client, version, own):
+        elif to_build and name == "docker" and not _has_buildkit(client, version, own):
             too_plain.append(f"{client} ({version})")
         else:
-            return Engine(client=client, version=version, server=server, environment=own)
+            return Engine(name=name, client=client, version=version, server=server, environment=own)
     if too_plain:
         raise ToolMissing(
             "BuildKit",
@@ -70,7 +72,7 @@ def find(environment: Mapping[str, str], *, to_build: bool) -> Engine:
     if refusal:
         raise refusal
     raise ToolMissing(
-        "docker",
+        name,
         "build images" if to_build else "run kernels",
         f"install it, or name it in {VARIABLE}; `kernelspec try --engine venv` needs no Docker",
     )
@@ -85,7 +87,7 @@ def labels(engine: Engine, image: str) -> Mapping[str, str] | None:
     if answer.returncode == 0:
         found: Mapping[str, str] | None = json.loads(answer.stdout)
         return found or {}
-    if "no such image" in answer.stderr.lower():
+    if any(text in answer.stderr.lower() for text in UNKNOWN):
         return None
     raise failed(engine, "image inspect", answer)
 
@@ -113,7 +115,7 @@ def failed(engine: Engine, what: str, answer: command.Answer) -> CommandFailed:
     return CommandFailed(f"docker {what}", answer.returncode, told)
 
 
-def _clients(environment: Mapping[str, str]) -> Iterator[str]:
+def _clients(environment: Mapping[str, str], name: str) -> Iterator[str]:
     path = environment.get("PATH", os.defpath)
     if named := environment.get(VARIABLE):
         found = shutil.which(named, path=path)
@@ -123,7 +125,7 @@ def _clients(environment: Mapping[str, str]) -> Iterator[str]:
         return
     seen: set[Path] = set()
     for folder in path.split(os.pathsep):
-        if found := shutil.which("docker", path=folder) if folder else None:
+        if found := shutil.which(name, path=folder) if folder else None:
             real = Path(found).resolve()
             if real not in seen:
                 seen.add(real)

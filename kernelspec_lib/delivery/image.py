@@ -96,14 +96,17 @@ def _proxies(index: IndexConfig) -> dict[str, str]:
     return {name: value for low, value in named.items() for name in (low, low.upper())}
 
 
-def argv(plan: Plan, secrets: Mapping[str, Path], arguments: Mapping[str, str]) -> tuple[str, ...]:
-    """The words behind `docker` that build *plan*.
+def argv(
+    plan: Plan, secrets: Mapping[str, Path], arguments: Mapping[str, str], engine: str = "docker"
+) -> tuple[str, ...]:
+    """The words behind `docker` (or podman: *engine*) that build *plan*.
 
     secrets: the files that hold its secrets. arguments: build arguments besides its own.
     """
     return (
         "build",
-        "--progress=plain",
+        # podman's lines are plain anyway.
+        *(("--progress=plain",) if engine == "docker" else ()),
         f"--tag={plan.image}",
         *(f"--build-arg={name}={value}" for name, value in {**plan.arguments, **arguments}.items()),
         *(f"--build-arg={name}" for name in plan.proxies),
@@ -130,7 +133,7 @@ def build(engine: Engine, plan: Plan, told: Callable[[str], None]) -> None:
         {installer.INSTALLER_IMAGE: installer.provide(engine)} if plan.takes_installer else {}
     )
     with secrets.written(plan.secrets) as files:
-        words = (engine.client, *argv(plan, files, arguments))
+        words = (engine.client, *argv(plan, files, arguments, engine.name))
         done = command.follow(words, environment, _TIMEOUT, lambda line: told(plan.hidden(line)))
     if done.returncode != 0:
         raise trouble.build_failed(done.returncode, [plan.hidden(line) for line in done.lines])
@@ -139,8 +142,10 @@ def build(engine: Engine, plan: Plan, told: Callable[[str], None]) -> None:
 def bound_cache(engine: Engine, size: str) -> None:
     """Remove what builds left on *engine*, least used first, until *size* ("20g") is left of it.
 
-    Raises CommandFailed.
+    podman keeps no such thing. Raises CommandFailed.
     """
+    if engine.name != "docker":
+        return
     answer = engine.ask(
         "builder", "prune", "--force", f"--keep-storage={size}", timeout=_PRUNE_TIMEOUT
     )
@@ -179,5 +184,8 @@ def _read(path: str) -> bytes:
 
 def _secret(name: str, path: Path) -> str:
     # A line of CSV, as in --mount: the temporary folder's name is the machine's choice.
-    source = f"src={path}".replace('"', '""')
-    return f'id={name},"{source}"'
+    # Quotes only where there must be some: podman takes none.
+    source = f"src={path}"
+    if "," in source or '"' in source:
+        source = '"' + source.replace('"', '""') + '"'
+    return f"id={name},{source}"

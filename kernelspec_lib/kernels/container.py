@@ -30,6 +30,7 @@ _MIN_CPUS = 0.01
 class Container:
     """One kernel in its container."""
 
+    engine: Literal["docker", "podman"]
     image: str
     command: tuple[str, ...]
     """What runs in it."""
@@ -53,7 +54,8 @@ def docker_run(container: Container) -> tuple[str, ...]:
     Every option is one word, `--name=value`: no value can be read as an option of its own.
     """
     return (
-        "docker",
+        # podman takes the same words.
+        container.engine,
         "run",
         "--rm",
         "--init",

@@ -99,6 +99,7 @@ def container_of(
     """
     policy = runnable(policy)
     return Container(
+        engine=policy.engine,
         image=image or image_reference(project, policy, owner.login),
         command=COMMAND,
         owner=owner,

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kernelspec_lib.onhub.files import Refused
@@ -20,12 +20,9 @@ REPOSITORY = "kernelspec-installed"
 _SEARCHED = ("/usr/local/bin", "/usr/bin", "/bin", "/snap/bin")
 _TIMEOUT = 60.0
 _PULL_TIMEOUT = 3600.0
-_FORM = (
-    '{"id": {{json .Id}}, "digests": {{json .RepoDigests}}, "created": {{json .Created}}, '
-    '"labels": {{json .Config.Labels}}}'
-)
 _NAMES = '{"size": {{json .Size}}, "tags": {{json .RepoTags}}, "digests": {{json .RepoDigests}}}'
-_UNKNOWN = ("no such image", "image not known", "no such object")
+UNKNOWN = ("no such image", "image not known", "no such object")
+"""What docker and podman say, in small letters, of an image that they do not have."""
 
 
 class Engine:
@@ -58,22 +55,23 @@ class Engine:
         wanted = sorted(set(references))
         if not wanted:
             return {}
-        answer = self.ask("image", "inspect", f"--format={_FORM}", "--", *wanted)
-        lines = answer.stdout.split("\n")[:-1]
+        answer = self.ask("image", "inspect", "--", *wanted)
         if answer.returncode != 0:
             said = answer.stderr.lower()
-            if not any(text in said for text in _UNKNOWN):
+            if not any(text in said for text in UNKNOWN):
                 raise Refused(f"{self.name} image inspect failed: {last(answer.stderr)}")
             # Those that are here are told all the same, in their order.
             complaints = {line.split()[-1] for line in answer.stderr.splitlines() if line.strip()}
             wanted = [one for one in wanted if one not in complaints]
-        if len(lines) == len(wanted):
-            return {one: _told(line) for one, line in zip(wanted, lines)}
+        values = json.loads(answer.stdout.strip() or "[]")
+        if len(values) == len(wanted):
+            return {one: _told(value) for one, value in zip(wanted, values)}
         return {name: found for one in wanted for name, found in self._one(one).items()}
 
     def _one(self, reference: str) -> dict[str, dict[str, Any]]:
-        answer = self.ask("image", "inspect", f"--format={_FORM}", "--", reference)
-        return {reference: _told(answer.stdout)} if answer.returncode == 0 else {}
+        answer = self.ask("image", "inspect", "--", reference)
+        values = json.loads(answer.stdout) if answer.returncode == 0 else []
+        return {reference: _told(values[0])} if values else {}
 
     def pull(self, reference: str, told: Callable[[str], None]) -> str | None:
         """Pull *reference*; its digest, if the engine says one. Raises Refused, with its words."""
@@ -149,13 +147,15 @@ class Engine:
             self.ask("image", "rm", tag)
 
 
-def _told(line: str) -> dict[str, Any]:
-    value = json.loads(line)
-    digests, labels = value["digests"] or [], value["labels"] or {}
+def _told(value: Mapping[str, Any]) -> dict[str, Any]:
     # podman writes an image's id without what it is a hash of.
-    bare = str(value["id"])
-    known = bare if bare.startswith("sha256:") else f"sha256:{bare}"
-    return {"id": known, "digests": digests, "labels": labels, "created": value["created"]}
+    known = value["Id"] if value["Id"].startswith("sha256:") else f"sha256:{value['Id']}"
+    return {
+        "id": known,
+        "digests": value.get("RepoDigests") or [],
+        "labels": (value.get("Config") or {}).get("Labels") or {},
+        "created": value.get("Created"),
+    }
 
 
 def tag_of(owner: str, kernel: str, folder: str, image: str) -> str:

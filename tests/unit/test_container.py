@@ -13,6 +13,7 @@ from kernelspec_lib.project import Resources
 
 WORK = Mount(source="/home/ada/work", target="/home/ada/work", read_only=False)
 CONTAINER = Container(
+    engine="docker",
     image="ada_churn:latest",
     command=("python", "-m", "ipykernel_launcher"),
     owner=Owner(login="ada", uid=1000, gid=100),
@@ -53,6 +54,15 @@ def test_the_least_container_is_hardened_and_has_a_limit_of_processes() -> None:
         "--security-opt=no-new-privileges",
         "--env=USER=ada",
     )
+
+
+def test_podman_takes_the_same_words() -> None:
+    docker, podman = (
+        docker_run(CONTAINER),
+        docker_run(dataclasses.replace(CONTAINER, engine="podman")),
+    )
+    assert (docker[0], podman[0]) == ("docker", "podman")
+    assert docker[1:] == podman[1:]
 
 
 def test_the_command_stands_behind_the_image() -> None:

@@ -48,6 +48,19 @@ def test_an_old_client_has_buildkit_inside(tmp_path: Path) -> None:
     assert found.environment["DOCKER_BUILDKIT"] == "1"
 
 
+def test_podman_is_its_own_engine(tmp_path: Path) -> None:
+    a_client(tmp_path / "a", "20.10.24")
+    client = tmp_path / "b" / "podman"
+    client.parent.mkdir()
+    client.write_text(f"#!/bin/sh\necho '{json.dumps({'Client': {'Version': '4.3.1'}})}'\n")
+    client.chmod(0o755)
+    path = on_path(tmp_path / "a", tmp_path / "b")
+    found = engine.find(path, to_build=True, name="podman")
+    assert (found.name, found.client, found.server) == ("podman", str(client), "4.3.1")
+    with pytest.raises(ToolMissing, match="podman is needed to run kernels"):
+        engine.find(on_path(tmp_path / "a"), to_build=False, name="podman")
+
+
 def test_a_new_client_without_buildx_is_passed_over_to_build(tmp_path: Path) -> None:
     a_client(tmp_path / "new", "28.2.2")
     old = a_client(tmp_path / "old", "20.10.24")

@@ -253,11 +253,21 @@ def test_a_rule_that_says_nothing_is_a_mistake(tmp_path: Path, value: object, to
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [("network", "bridge"), ("engine", "podman")])
-def test_what_cannot_be_started_is_refused(tmp_path: Path, key: str, value: str) -> None:
-    read = policy.load(written(tmp_path, {key: value}))
+@pytest.mark.parametrize(
+    ("key", "value", "more"),
+    [("network", "bridge", {}), ("engine", "podman", {"launcher": "supervised"})],
+)
+def test_what_cannot_be_started_is_refused(
+    tmp_path: Path, key: str, value: str, more: dict[str, str]
+) -> None:
+    read = policy.load(written(tmp_path, {key: value, **more}))
     with pytest.raises(UsageError, match=f"{key} .{value}"):
         policy.runnable(read)
+
+
+def test_podman_starts_kernels_by_a_plain_run(tmp_path: Path) -> None:
+    read = policy.load(written(tmp_path, {"engine": "podman"}))
+    assert policy.runnable(read) is read
 
 
 @pytest.mark.parametrize("launcher", ["supervised", "sudo"])
