@@ -98,6 +98,8 @@ def meant(name: str, familiar: Collection[str]) -> Iterator[str]:
         yield ALIASES[name]
         return
     known = dict.fromkeys((*familiar, *_COMMON))
+    # cassandra, beside cassandra-driver.
+    yield from (one for one in familiar if one.startswith(f"{name}-"))
     near = difflib.get_close_matches(name, known, n=2 * _MOST, cutoff=_NEAR)
 
     def likeness(other: str) -> float:

@@ -37,6 +37,7 @@ _EXACT = Version("2.2")
 
 
 # Its archives end with what setup.py left, 300 MB behind the PKG-INFO, which tells it from 4.0 on.
+# Read from whole archives, whose py4j-*.jar is of the version that setup.py pins: tests name which.
 _PYSPARK = (
     ("3.4", "py4j==0.10.9.7"),
     ("3.2.2", "py4j==0.10.9.5"),

@@ -24,6 +24,7 @@ SAMPLE = {
     "compatible-release": "",
     "pastaq": "",
     "arbitrary-equality": "20.2.4",
+    "newest-python": "",
 }
 """Sets that resolve, and the pip that installs them; empty: the one that the Python brings."""
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -57,6 +58,11 @@ def pip(environment: Path, *words: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_pythons_that_kernels_mostly_have_are_in_the_sample() -> None:
+    pythons = {SETS[name]["python_version"] for name in SAMPLE}
+    assert {"3.8", "3.9", "3.12", "3.13"} <= pythons
 
 
 @pytest.mark.parametrize("name", SAMPLE)

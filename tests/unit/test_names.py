@@ -67,6 +67,7 @@ def test_a_name_of_habit_is_known(wrong: str, right: str) -> None:
 def test_what_the_site_uses_comes_first() -> None:
     assert next(names.meant("ptorches", {"portches"})) == "portches"
     assert list(names.meant("our-churn-tols", ())) == []
+    assert list(names.meant("cassandra", {"cassandra-driver"})) == ["cassandra-driver"]
     assert list(names.meant("our-churn-tols", {"our-churn-tools"})) == ["our-churn-tools"]
 
 

@@ -128,9 +128,22 @@ def test_a_bomb_is_unpacked_to_a_bound() -> None:
     assert read(bomb).trust is Trust.UNKNOWN
 
 
-def test_pyspark_of_old_needs_its_py4j() -> None:
-    told = read(packed(("pyspark-3.5.1/PKG-INFO", OLD.encode())), "pyspark", "3.5.1")
-    assert (told.requires, told.trust) == (("py4j==0.10.9.7",), Trust.APPROXIMATE)
+@pytest.mark.parametrize(
+    ("py4j", "pysparks"),
+    [
+        ("0.10.7", "2.4.8"),
+        ("0.10.9", "3.0.3 3.1.3"),
+        ("0.10.9.2", "3.2.0"),
+        ("0.10.9.3", "3.2.1"),
+        ("0.10.9.5", "3.2.2 3.2.4 3.3.0 3.3.4"),
+        ("0.10.9.7", "3.4.0 3.4.4 3.5.0 3.5.5 3.5.7 3.5.8"),
+    ],
+)
+def test_pyspark_of_old_needs_its_py4j(py4j: str, pysparks: str) -> None:
+    """As seen in the archives of these releases."""
+    for version in pysparks.split():
+        told = read(packed((f"pyspark-{version}/PKG-INFO", OLD.encode())), "pyspark", version)
+        assert (told.requires, told.trust) == ((f"py4j=={py4j}",), Trust.APPROXIMATE)
 
 
 def test_a_zip_is_read_too() -> None:
