@@ -29,6 +29,8 @@ class Ran:
     """One whole process."""
 
     seconds: float
+    processor: float
+    """Seconds of one core, its own and those of what it waited for: the same on a busy machine."""
     megabytes: float
     """The peak of its memory, or of the largest process that it waited for."""
     said: str
@@ -58,4 +60,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, code: int | N
         said.seek(0)
         text = said.read().decode(errors="replace")[-2000:]
     assert code in (None, process.returncode), f"{command[0]}: {process.returncode}\n{text}"
-    return Ran(seconds=seconds, megabytes=used.ru_maxrss / 1024, said=text)
+    return Ran(
+        seconds=seconds,
+        processor=used.ru_utime + used.ru_stime,
+        megabytes=used.ru_maxrss / 1024,
+        said=text,
+    )

@@ -105,6 +105,7 @@ def eleven(bench: Bench) -> None:
         f"\neleven libs ({locked} hashes): "
         + ", ".join(f"{k} {v:.2f} s (least {least[k]:.2f})" for k, v in medians.items())
     )
+    print("  of one core: " + ", ".join(f"{k} {least_processor(v):.2f} s" for k, v in rows.items()))
     tell("cold against uv cold", medians["cold"] / medians["uv cold"], 1.3)
     tell("warm against uv as served", medians["warm"] / medians["uv warm"], 0.15)
     tell("pip --dry-run against cold", medians["pip"] / medians["cold"], 6, least=True)
@@ -127,9 +128,10 @@ def bad(bench: Bench) -> float:
         )
     single, many = (median(column) for column in zip(*pairs, strict=True))
     least = min(ran.seconds for ran, _ in pairs)
+    cores = [least_processor(column) for column in zip(*pairs, strict=True)]
     print(
         f"\none bad pin {single:.2f} s (least {least:.2f}), ten bad pins {many:.2f} s, "
-        "both with an empty cache"
+        f"both with an empty cache; of one core: {cores[0]:.2f} s and {cores[1]:.2f} s"
     )
     tell("one bad pin, s", single, 1.0)
     tell("ten against one", many / single, 1.1)
@@ -149,7 +151,8 @@ def fifty(bench: Bench) -> None:
     other = bench.fresh("other")
     theirs = sum(bench.uv(libs, other).seconds for libs in wanted)
     print(
-        f"\n{KERNELS} kernels: {cold.seconds:.1f} s, again {warm.seconds:.1f} s; uv {theirs:.1f} s"
+        f"\n{KERNELS} kernels: {cold.seconds:.1f} s ({cold.processor:.1f} s of one core), again "
+        f"{warm.seconds:.1f} s; uv {theirs:.1f} s"
     )
     tell("fifty kernels against uv fifty times", cold.seconds / theirs, 0.25)
     tell("peak of memory, MB", max(cold.megabytes, warm.megabytes), 150)
@@ -183,6 +186,11 @@ def docker(bench: Bench, engine: str, single: float) -> None:
 def median(runs: Sequence[Ran]) -> float:
     """Of their times, in seconds."""
     return statistics.median(one.seconds for one in runs)
+
+
+def least_processor(runs: Sequence[Ran]) -> float:
+    """The least of their times on one core, in seconds."""
+    return min(one.processor for one in runs)
 
 
 def tell(what: str, figure: float, aim: float, *, least: bool = False) -> None:

@@ -570,3 +570,20 @@ def test_releases_that_have_to_be_built_are_not_asked_for_one_by_one(
     else:
         assert problems(outcome)[-1] == (Conflict, ["layered", "common>=2"])
         assert len(calls) < 20
+
+
+def test_a_release_withdrawn_without_a_word_counts_only_where_it_is_pinned(
+    environment: Mapping[str, str],
+) -> None:
+    files = [*CATALOGUE, wheel("quiet", "1.0"), wheel("quiet", "2.0", yanked=True)]
+    with serving(tree(files)) as server:
+        outcome = resolved(a_project("quiet>=1"), server.url, environment)
+        assert locked(outcome) == {"quiet": "1.0"}
+        assert isinstance(outcome, Lock)
+        assert outcome.warnings == ()
+        only = resolved(a_project("quiet>=2"), server.url, environment)
+        assert problems(only) == [(NoSuchVersion, ["quiet>=2"])]
+        pinned = resolved(a_project("quiet==2.0"), server.url, environment)
+        assert locked(pinned) == {"quiet": "2.0"}
+        assert isinstance(pinned, Lock)
+        assert [type(one) for one in pinned.warnings] == [Yanked]
