@@ -105,7 +105,12 @@ def for_uv(config: IndexConfig) -> dict[str, str]:
     """The way to the index as uv reads it from its environment, logins left out."""
     told = {f"{scheme.upper()}_PROXY": proxy for scheme, proxy in config.proxies.items()}
     if config.no_proxy:
-        told["NO_PROXY"] = config.no_proxy
+        from requests.utils import should_bypass_proxies
+
+        # Ranges of addresses are read by requests and not by uv: of the index both think the same.
+        free = should_bypass_proxies(config.url, no_proxy=config.no_proxy)
+        host = urlsplit(config.url).hostname or ""
+        told["NO_PROXY"] = f"{config.no_proxy},{host}" if free else config.no_proxy
     if authorities := config.ca_bundle or config.system_ca:
         told[f"SSL_CERT_{'DIR' if is_folder(authorities) else 'FILE'}"] = authorities
     if config.client_cert:

@@ -15,6 +15,7 @@ from kernelspec_lib.delivery import secrets
 from kernelspec_lib.errors import IndexUnreachable, UsageError
 from kernelspec_lib.packages import settings, uv
 from kernelspec_lib.packages.index import IndexConfig, configure, open_index, signed_in
+from kernelspec_lib.packages.target import Target
 from kernelspec_lib.packages.transport import Patience
 from kernelspec_lib.policy import Policy
 from tests.package_index import Answer, serving, tree, wheel
@@ -117,6 +118,32 @@ def test_uv_is_told_the_same_way(tmp_path: Path) -> None:
     assert proxied["NO_PROXY"] == "a.example"
     machine = replace(of(), system_ca="/etc/all.pem")
     assert settings.for_uv(machine)["SSL_CERT_FILE"] == "/etc/all.pem"
+
+
+def test_ranges_that_need_no_proxy_are_told_to_uv_by_name() -> None:
+    variables = NOTHING | {"HTTP_PROXY": "http://proxy.example:1", "NO_PROXY": "10.0.0.0/8"}
+    inside = configure("http://10.1.2.3/simple", Policy(), variables)
+    assert settings.for_uv(inside)["NO_PROXY"] == "10.0.0.0/8,10.1.2.3"
+    outside = configure("http://192.0.2.1/simple", Policy(), variables)
+    assert settings.for_uv(outside)["NO_PROXY"] == "10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("glibc", "machine", "platform"),
+    [
+        ((2, 41), "x86_64", "x86_64-manylinux_2_40"),
+        ((2, 36), "x86_64", "x86_64-manylinux_2_36"),
+        ((2, 30), "x86_64", "x86_64-manylinux_2_28"),
+        ((2, 31), "aarch64", "aarch64-manylinux_2_31"),
+    ],
+)
+def test_uv_is_told_a_platform_that_it_knows(
+    glibc: tuple[int, int], machine: str, platform: str
+) -> None:
+    target = Target(
+        python_version="3.11", python_full_version="3.11.9", glibc=glibc, machine=machine
+    )
+    assert uv._platform(target) == platform
 
 
 def test_sections_and_files_of_pip(tmp_path: Path) -> None:

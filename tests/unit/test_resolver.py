@@ -251,6 +251,20 @@ def test_sources_of_another_release_are_not_mixed_up_with_wheels(
     assert [one.source_only for one in new.packages if one.name == "mixed"] == [True]
 
 
+def test_a_pre_release_that_nobody_asked_for_is_not_taken(
+    environment: Mapping[str, str],
+) -> None:
+    """uv, left alone, goes back to one that has a wheel; pip builds the release."""
+    files = [
+        wheel("early", "0.6a1"),
+        sdist("early", "1.0"),
+        wheel("over-early", "1.0", requires=["early"]),
+    ]
+    with serving(tree(files)) as server:
+        outcome = resolved(a_project("over-early"), server.url, environment)
+    assert locked(outcome) == {"early": "1.0", "over-early": "1.0"}
+
+
 def test_conflict_is_as_small_as_can_be_and_its_remedy_was_tried(
     environment: Mapping[str, str],
 ) -> None:
