@@ -8,12 +8,16 @@ import re
 
 from kernelspec_lib.launcher import terms
 from kernelspec_lib.launcher.connection import Connection
+from kernelspec_lib.launcher.places import AsOwner
 from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.staging import Plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from kernelspec_lib.launcher.held import Held
 
 POLICY = "/etc/kernelspec/policy.json"
 SOCKET = "/var/run/docker.sock"
@@ -34,9 +38,11 @@ class Call:
         "launcher",
         "login",
         "notebook",
+        "owner",
         "policy",
         "server",
         "socket",
+        "stage",
         "uid",
     )
 
@@ -51,11 +57,30 @@ class Call:
         self.login = _login(self.uid, self.asked["owner"])
         self.groups: Sequence[int] = ()
         """Further groups of the owner."""
+        self.owner = AsOwner(self.uid, self.gid, ())
+        self.stage: Plain | Held = Plain(connection)
+        """By which names the engine is told what to mount."""
         self.socket = SOCKET
         self.server = os.getppid()
         """The process with which the kernel ends: the notebook server, or whoever started it."""
-        self.notebook = os.getcwd()
+        self.notebook = _here()
         """The folder of the notebook: Jupyter starts a kernel in it."""
+
+    def expose(self) -> None:
+        """Let the user end this process, as they may end a program of theirs.
+
+        Root's by its effective uid, it obeys their signals by its real one: Jupyter kills what it
+        has started. The watchdog does not, and removes what such a launcher leaves.
+        """
+        if os.geteuid() == 0 and self.launcher == "sudo":
+            os.setresuid(self.uid, 0, 0)
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return "a folder that is gone"
 
 
 def supervised(connection: Connection, resource_dir: str, environment: Mapping[str, str]) -> Call:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernelspec_lib.launcher.connection import Connection
+    from kernelspec_lib.launcher.places import AsOwner
 
 _AGAIN = 0.25
 """Seconds between two tries, while the kernel starts."""
@@ -27,8 +28,8 @@ _STATUS = b".status"
 class Ear:
     """A subscriber to one kernel's iopub."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, owner: AsOwner) -> None:
+        self._connection, self._owner = connection, owner
         self._wire: Wire | None = None
         self._topic = b""
         self._seeks = False
@@ -60,7 +61,7 @@ class Ear:
                 self.heard = self._seeks = True
             for frames in messages:
                 self._take(frames)
-        except (OSError, ValueError, LookupError, AttributeError):
+        except (OSError, ValueError, LookupError, AttributeError, RecursionError):
             self.close()
 
     def close(self) -> None:
@@ -80,7 +81,9 @@ class Ear:
             if not ipc and self._connection.ip.startswith("127."):
                 # A connection from a port to itself is one, too, and the kernel could not bind it.
                 one.bind(("127.0.0.2", 0))
-            one.connect(f"{self._connection.ip}-{port}" if ipc else (self._connection.ip, port))
+            with self._owner:
+                ip = self._connection.ip
+                one.connect(f"{ip}-{port}" if ipc else (ip, port))
             self._wire = Wire(one, "SUB")
         except OSError:
             one.close()

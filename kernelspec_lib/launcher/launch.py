@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 
 from kernelspec_lib.launcher import budget, cgroups, notes, places
@@ -44,8 +43,10 @@ class Running:
 def start(call: Call, terms: Terms) -> Running:
     """Start the kernel of *call*. Raises Refused, and then nothing is left behind."""
     engine, dog = Engine(call.socket), Watchdog(call.socket)
+    call.expose()
     try:
-        with _Turn(call):
+        turn = call.stage.lock()
+        try:
             budget.check(engine, terms, _clear(engine, call))
             body = _body(engine, call, terms)
             if group := budget.group(engine, call.login, terms):
@@ -60,6 +61,9 @@ def start(call: Call, terms: Terms) -> Running:
             except EngineRefused:
                 remove(engine, container)
                 raise
+        finally:
+            os.close(turn)
+            call.stage.clear()
     except EngineDown as error:
         raise Refused(notes.engine_down(call.socket, str(error))) from error
     except EngineRefused as error:
@@ -117,36 +121,15 @@ def _body(engine: Engine, call: Call, terms: Terms) -> Body:
 
 
 def _mount(body: Body, call: Call, terms: Terms) -> None:
-    owner = places.AsOwner(call.uid, call.gid, call.groups)
-    places.make_work(terms.work.source, owner, call.uid, call.gid)
-    body.mount(call.connection.path, Folder(call.connection.path, CONNECTION_TARGET, False))
+    places.make_work(terms.work.source, call.owner)
+    file = call.stage.connection_file(None)
+    body.mount(file, Folder(file, CONNECTION_TARGET, False))
     folders = (terms.work, *terms.mounts)
     for folder in folders:
-        body.mount(folder.source, folder)
-    if note := places.take_note(call):
+        body.mount(call.stage.folder(folder, call.owner), folder)
+    if note := places.take_note(call.connection, call.owner):
         body.say(f"{note}\n")
     within = places.inside(call.notebook, folders)
     body.value["WorkingDir"] = within or terms.work.target
     if within is None:
         body.say(notes.outside(call.notebook, folders))
-
-
-class _Turn:
-    """One launch of a user at a time: two at once must not share what is left of a budget."""
-
-    def __init__(self, call: Call) -> None:
-        self._path = f"/tmp/kernelspec-{call.uid}.lock"  # noqa: S108 - looked at before it is used
-        self._fd = -1
-
-    def __enter__(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            self._fd = os.open(self._path, flags, 0o600)
-            if os.fstat(self._fd).st_uid != os.geteuid():
-                raise PermissionError(1, "it belongs to somebody else")
-        except OSError as error:
-            raise Refused(f"{self._path} cannot be used: {error.strerror}.") from error
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from kernelspec_lib.launcher.connection import Connection
+    from kernelspec_lib.launcher.call import Call
     from kernelspec_lib.launcher.launch import Running
 
 _GRACE = 2.0
@@ -64,9 +64,9 @@ class Signals:
 class Supervisor:
     """Waits for the end of one kernel."""
 
-    def __init__(self, running: Running, connection: Connection, signals: Signals) -> None:
+    def __init__(self, running: Running, call: Call, signals: Signals) -> None:
         self._running, self._signals = running, signals
-        self._ear = Ear(connection)
+        self._ear = Ear(call.connection, call.owner)
         self._wanted = False
         self._deadline: float | None = None
         self._buffer = b""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _MORE, _LONG, _COMMAND = 1, 2, 4
+_MAX_FRAMES = 1000
 MAX_MESSAGE = 32 * 1024 * 1024
 """Bytes: a connection that announces more is closed."""
 
@@ -65,7 +66,7 @@ class Wire:
                 self.ready = self.ready or body.startswith(b"\x05READY")
                 continue
             self._frames.append(body)
-            if sum(map(len, self._frames)) > MAX_MESSAGE:
+            if len(self._frames) > _MAX_FRAMES or sum(map(len, self._frames)) > MAX_MESSAGE:
                 raise ConnectionResetError("the message is too long")
             if not flags & _MORE:
                 messages.append(self._frames)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,3 +70,21 @@ def running(
         client.stop_channels()
         if made.has_kernel:
             made.shutdown_kernel()
+
+
+def users_manager(account: pwd.struct_passwd, kernels: Path, kernel_name: str) -> KernelManager:
+    """The manager of an installed kernel, as a user's server has it, and not started."""
+    run = Path(account.pw_dir, "run")
+    run.mkdir(mode=0o700, exist_ok=True)
+    path = kernels / kernel_name / "kernel.json"
+    path.write_text(path.read_text().replace('"LOGIN"', f'"{account.pw_name}"'))
+    made = KernelManager(
+        kernel_name=kernel_name,
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
+        connection_file=str(run / f"kernel-{time.time_ns()}.json"),
+        cache_ports=False,
+    )
+    made.write_connection_file()
+    for one in (run, made.connection_file):
+        os.chown(one, account.pw_uid, account.pw_gid)
+    return made
