@@ -35,6 +35,7 @@ COMMANDS = {
     "rollback": "hub",
     "list": "hub",
     "prune": "prune",
+    "budget": "watch",
     "policy": "policy",
     "explain": "look",
 }

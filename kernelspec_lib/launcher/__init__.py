@@ -69,7 +69,16 @@ def launched(connection: Connection, call: Callable[[], Call], drop: Callable[[]
 
     drop: called before anything is told, which needs no more than the user may do.
     """
-    from kernelspec_lib.launcher import cgroups, ends, launch, notes, places, supervise, terms
+    from kernelspec_lib.launcher import (
+        cgroups,
+        ends,
+        launch,
+        network,
+        notes,
+        places,
+        supervise,
+        terms,
+    )
     from kernelspec_lib.launcher.refusal import Refused
 
     signals = supervise.Signals(os.getppid())
@@ -90,6 +99,7 @@ def launched(connection: Connection, call: Callable[[], Call], drop: Callable[[]
     end = supervise.Supervisor(running, called, signals).wait()
     together = cgroups.strained(called.login) > running.strained
     text = ends.note(end, called, given, together=together)
+    network.leave(called)
     drop()
     if text and not end.started:
         return _refused(connection, text, signals)

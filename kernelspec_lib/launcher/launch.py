@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from kernelspec_lib.launcher import budget, cgroups, notes, places
+from kernelspec_lib.launcher import budget, cgroups, network, notes, places
 from kernelspec_lib.launcher import call as calls
 from kernelspec_lib.launcher.body import CONNECTION_TARGET, Body
 from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused, quoted
@@ -116,13 +116,12 @@ def _body(engine: Engine, call: Call, terms: Terms) -> Body:
         closed=terms.read_only_root,
     )
     _mount(body, call, terms)
-    body.host["NetworkMode"] = terms.network
     return body
 
 
 def _mount(body: Body, call: Call, terms: Terms) -> None:
     places.make_work(terms.work.source, call.owner)
-    file = call.stage.connection_file(None)
+    file = call.stage.connection_file(network.join(body, call, terms.network))
     body.mount(file, Folder(file, CONNECTION_TARGET, False))
     folders = (terms.work, *terms.mounts)
     for folder in folders:

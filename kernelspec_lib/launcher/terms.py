@@ -38,12 +38,12 @@ class Terms:
         """asked: the resources that the kernel asks for, as in requirements.json."""
         groups = [one for one in policy.get("groups", {}).values() if login in one["members"]]
         resources = policy.get("resources", {})
-        self.maximum = _widened(
+        self.maximum = widened(
             resources.get("maximum", {}),
             [one.get("resources", {}).get("maximum", {}) for one in groups],
         )
         """The most that one kernel may have; numbers, memory in bytes."""
-        self.budget = _widened(
+        self.budget = widened(
             policy.get("per_user", {}), [one.get("per_user", {}) for one in groups]
         )
         """memory (bytes), cpus, kernels: what all kernels of this user may have together."""
@@ -65,7 +65,7 @@ def number(name: str, value: Any) -> float:
     return float(value)
 
 
-def _widened(base: Mapping[str, Any], more: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def widened(base: Mapping[str, Any], more: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Each bound of *base*, or the largest that one of *more* gives instead."""
     return {
         name: max(number(name, one[name]) for one in (base, *more) if name in one) for name in base

@@ -339,14 +339,15 @@ def test_a_name_that_changes_all_the_time_never_mounts_what_is_closed(
         one.mkdir()
         os.chown(one, ada.pw_uid, ada.pw_gid)
     swap = f"while :; do ln -sfn {secret} {work}; ln -sfn {real} {work}; done"
-    with subprocess.Popen(["runuser", "-u", ADA, "--", "sh", "-c", swap]) as swapping:
+    command = ["runuser", "-u", ADA, "--", "sh", "-c", swap]
+    with subprocess.Popen(command, start_new_session=True) as swapping:
         try:
             for _ in range(int(os.environ.get("KERNELSPEC_SWAPS", "3"))):
                 path = connection_file(ada, f"swap-{uuid.uuid4().hex[:8]}.json")
                 seen = mounted(ada, site, engine, str(path))
                 assert seen is None or "secret.txt" not in seen
         finally:
-            swapping.kill()
+            os.killpg(swapping.pid, signal.SIGKILL)
     work.unlink()
 
 
