@@ -5,8 +5,8 @@ Only that is subscribed to, so that a kernel's output does not pass twice throug
 
 from __future__ import annotations
 
+import _socket
 import json
-import socket
 import time
 
 from kernelspec_lib.launcher.zmtp import Wire
@@ -75,7 +75,7 @@ class Ear:
     def _connect(self) -> None:
         port = self._connection.port("iopub_port")
         ipc = self._connection.transport == "ipc"
-        one = socket.socket(socket.AF_UNIX if ipc else socket.AF_INET)
+        one = _socket.socket(_socket.AF_UNIX if ipc else _socket.AF_INET)
         try:
             one.settimeout(1)
             if not ipc and self._connection.ip.startswith("127."):

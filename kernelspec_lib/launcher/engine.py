@@ -6,8 +6,10 @@ The client `docker` would cost a process of 25 MB for each kernel, and half the 
 
 from __future__ import annotations
 
+import _socket
 import json
-import socket
+import os
+import struct
 
 TYPE_CHECKING = False  # typing takes longer to load than this module
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Engine:
     def __init__(self, path: str) -> None:
         """path: of the engine's socket."""
         self.path = path
-        self._socket: socket.socket | None = None
+        self._socket: _socket.socket | None = None
         self._answers: BinaryIO | None = None
 
     def ask(self, method: str, target: str, body: Any = None) -> Any:
@@ -57,7 +59,7 @@ class Engine:
             self.close()
             raise EngineDown(getattr(error, "strerror", None) or str(error)) from error
 
-    def attach(self, container: str) -> socket.socket:
+    def attach(self, container: str) -> _socket.socket:
         """What *container* writes from now on, as frames, until it ends. Raises as `ask`."""
         target = f"/containers/{container}/attach?stream=1&stdout=1&stderr=1"
         other = Engine(self.path)
@@ -68,7 +70,8 @@ class Engine:
                 raise EngineRefused(status, _told(_content(answers, headers)))
             # The buffer is empty: nothing is written before the container starts. Where it runs
             # already, what has been read too far is the server's log's loss, and nobody else's.
-            connection.settimeout(None)
+            _wait(connection, 0)
+            answers.close()
             return connection
         except (OSError, ValueError) as error:
             raise EngineDown(getattr(error, "strerror", None) or str(error)) from error
@@ -92,12 +95,13 @@ class Engine:
 
     def _sent(
         self, method: str, target: str, body: Any, connection: str
-    ) -> tuple[socket.socket, BinaryIO]:
+    ) -> tuple[_socket.socket, BinaryIO]:
         if self._socket is None or self._answers is None:
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(_PATIENCE)
+            # The module above this one costs another half a megabyte for each kernel.
+            self._socket = _socket.socket(_socket.AF_UNIX)
+            _wait(self._socket, _PATIENCE)
             self._socket.connect(self.path)
-            self._answers = self._socket.makefile("rb")
+            self._answers = open(os.dup(self._socket.fileno()), "rb")  # noqa: SIM115
         lines = [f"{method} {target} HTTP/1.1", "Host: docker", f"Connection: {connection}"]
         if connection == "Upgrade":
             lines.append("Upgrade: tcp")
@@ -105,6 +109,12 @@ class Engine:
         lines += ["Content-Type: application/json", f"Content-Length: {len(content)}", "", ""]
         self._socket.sendall("\r\n".join(lines).encode() + content)
         return self._socket, self._answers
+
+
+def _wait(connection: _socket.socket, seconds: int) -> None:
+    """Let each reading wait so long; 0: for ever."""
+    span = struct.pack("ll", seconds, 0)
+    connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, span)
 
 
 def _head(answers: BinaryIO) -> tuple[int, dict[str, str]]:

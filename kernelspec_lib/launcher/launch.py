@@ -14,7 +14,7 @@ from kernelspec_lib.launcher.watchdog import Watchdog, remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from typing import Any
 
     from kernelspec_lib.launcher.call import Call
@@ -33,7 +33,7 @@ class Running:
     __slots__ = ("engine", "id", "output", "strained", "watchdog")
 
     def __init__(
-        self, engine: Engine, container: str, output: socket.socket, dog: Watchdog, strained: int
+        self, engine: Engine, container: str, output: _socket.socket, dog: Watchdog, strained: int
     ) -> None:
         self.engine, self.id, self.output = engine, container, output
         self.watchdog, self.strained = dog, strained
@@ -45,29 +45,33 @@ def start(call: Call, terms: Terms) -> Running:
     engine, dog = Engine(call.socket), Watchdog(call.socket)
     call.expose()
     try:
-        turn = call.stage.lock()
-        try:
-            budget.check(engine, terms, _clear(engine, call))
-            body = _body(engine, call, terms)
-            if group := budget.group(engine, call.login, terms):
-                body.host["CgroupParent"] = group
-            strained = cgroups.strained(call.login) if group else 0
-            target = f"/containers/create?name={quoted(name_of(call))}"
-            container: str = engine.ask("POST", target, body.value)["Id"]
-            dog.guard(container)
-            try:
-                output = engine.attach(container)
-                engine.ask("POST", f"/containers/{container}/start")
-            except EngineRefused:
-                remove(engine, container)
-                raise
-        finally:
-            os.close(turn)
-            call.stage.clear()
+        return _started(engine, dog, call, terms)
     except EngineDown as error:
         raise Refused(notes.engine_down(call.socket, str(error))) from error
     except EngineRefused as error:
         raise Refused(notes.engine_refused(error.message)) from error
+
+
+def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running:
+    turn = call.stage.lock()
+    try:
+        budget.check(engine, terms, _clear(engine, call))
+        body = _body(engine, call, terms)
+        if group := budget.group(engine, call.login, terms):
+            body.host["CgroupParent"] = group
+        strained = cgroups.strained(call.login) if group else 0
+        target = f"/containers/create?name={quoted(name_of(call))}"
+        container: str = engine.ask("POST", target, body.value)["Id"]
+        dog.guard(container)
+        output = engine.attach(container)
+        engine.ask("POST", f"/containers/{container}/start")
+    except BaseException:
+        dog.give_up()
+        network.leave(call)
+        raise
+    finally:
+        os.close(turn)
+        call.stage.clear()
     return Running(engine, container, output, dog, strained)
 
 

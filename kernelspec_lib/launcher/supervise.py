@@ -176,8 +176,7 @@ class Supervisor:
             remove(self._running.engine, self._running.id)
             self._running.watchdog.release()
         except (EngineDown, EngineRefused):
-            # The watchdog hears of it when this process has ended, and waits for the engine.
-            pass
+            self._running.watchdog.give_up()
         return End(
             state.get("ExitCode"),
             self._tail.decode(errors="replace"),

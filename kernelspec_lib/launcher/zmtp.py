@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
 
 _GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _MORE, _LONG, _COMMAND = 1, 2, 4
@@ -20,7 +20,7 @@ MAX_MESSAGE = 32 * 1024 * 1024
 class Wire:
     """One connection: bytes in, messages out. A message is a list of frames."""
 
-    def __init__(self, connection: socket.socket, kind: str) -> None:
+    def __init__(self, connection: _socket.socket, kind: str) -> None:
         """kind: of this side, such as "PUB"."""
         self.socket = connection
         self.ready = False

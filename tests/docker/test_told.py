@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -157,12 +158,12 @@ def test_a_kernel_in_the_network_bridge(churn: Kernel, engine: Engine, tmp_path:
 def test_a_kernel_without_a_network(churn: Kernel, engine: Engine, tmp_path: Path) -> None:
     site = launched.policy(churn, tmp_path, network="none")
     assert 'c.KernelManager.transport = "ipc"' in answer(churn, tmp_path, site)
-    folder = tmp_path / "s"
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    tmp_path.chmod(0o755)
-    made = launched.manager(churn, tmp_path, site, transport="ipc", ip=str(folder / "k"))
-    with launched.running(made, churn, launched.variables(site)) as one:
-        assert one.execute(NETWORKS) == ("['lo']\n", "")
-    assert none_left(engine)
-    assert list(folder.iterdir()) == []
+    # The owner must reach it, and pytest's folders are closed to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        made = launched.manager(churn, tmp_path, site, transport="ipc", ip=str(folder / "k"))
+        with launched.running(made, churn, launched.variables(site)) as one:
+            assert one.execute(NETWORKS) == ("['lo']\n", "")
+        assert none_left(engine)
+        assert list(folder.iterdir()) == []
