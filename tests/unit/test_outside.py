@@ -24,7 +24,7 @@ from kernelspec_lib.cli.look import FIELDS
 from kernelspec_lib.kernels import spec
 from kernelspec_lib.kernels.identity import Owner
 from kernelspec_lib.packages import lock
-from kernelspec_lib.packages.lock import Garbled
+from kernelspec_lib.packages.lock import Garbled, Lock, LockedPackage
 from kernelspec_lib.packages.pages import File
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.packages.wire import from_html
@@ -211,6 +211,18 @@ def test_any_bytes_in_a_file_end_in_order(
     assert cli.run(["validate", "--quiet", *site, str(folder)]) in (0, 1, 2)
     # Without a lock it goes no further than to say so.
     assert cli.run(["try", "--engine", "venv", *site, str(folder)]) in (1, 2)
+
+
+def test_a_lock_written_over_a_link_leaves_its_target_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("as it was")
+    (tmp_path / "kernel").mkdir()
+    link = tmp_path / "kernel" / "requirements.lock"
+    link.symlink_to("../precious")
+    package = LockedPackage(name="ipykernel", version="7.1.0", hashes=(f"sha256:{'a' * 64}",))
+    made = Lock(python_version="3.11", fingerprint="0" * 64, packages=(package,))
+    lock.write(made, link)
+    assert (tmp_path / "precious").read_text() == "as it was"
+    assert lock.read(link) == made
 
 
 def test_a_lock_with_a_line_that_only_pip_sees_is_none() -> None:
