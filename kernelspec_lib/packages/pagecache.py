@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from kernelspec_lib import keeping
+from kernelspec_lib.packages import shelf
 from kernelspec_lib.packages.pages import Page, Releases
 from kernelspec_lib.packages.settings import IndexConfig
 
@@ -29,7 +29,8 @@ FORMAT = 1
 MOST_BYTES = 256 * 1024**2
 """Of all pages; the oldest go first."""
 _LARGEST = 32 * 1024**2
-_DIGEST = 32
+_DIGEST = 65
+"""Bytes that stand before what is kept."""
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -66,19 +67,12 @@ class PageCache:
     def get(self, url: str) -> Kept | None:
         """The page at *url* as it was kept, however old."""
         path = self._path(url)
+        told = shelf.get(path, _LARGEST)
         try:
-            with path.open("rb") as file:
-                raw = file.read(_LARGEST)
-        except OSError:
+            return None if told is None else msgspec.msgpack.decode(told, type=Kept)
+        except msgspec.MsgspecError:
+            shelf.remove(path)  # of a version of this program that kept something else
             return None
-        digest, told = raw[:_DIGEST], raw[_DIGEST:]
-        if hashlib.sha256(told).digest() == digest:
-            try:
-                return msgspec.msgpack.decode(told, type=Kept)
-            except msgspec.MsgspecError:
-                pass  # whole, and of a version of this program that kept something else
-        _remove(path)
-        return None
 
     def young(self, url: str) -> Kept | None:
         """The page at *url* if it was so within the last ten minutes."""
@@ -97,21 +91,8 @@ class PageCache:
         base = "" if where == url else where
         kept = Kept(self.now(), etag, last_modified, base, dict(releases.rows))
         told = msgspec.msgpack.encode(kept)
-        if len(told) + _DIGEST >= _LARGEST:
-            return
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, staged = tempfile.mkstemp(prefix=".", dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(told).digest())
-                    file.write(told)
-                Path(staged).replace(self._path(url))
-            except BaseException:
-                _remove(Path(staged))
-                raise
-        except OSError:
-            return
+        if len(told) + _DIGEST < _LARGEST:
+            shelf.put(self._path(url), told)
 
     def prune(self) -> None:
         """Takes away the oldest pages, as long as there is more than there may be."""
@@ -127,7 +108,7 @@ class PageCache:
         for _, bytes_, path in sorted(found):
             if size <= MOST_BYTES:
                 return
-            _remove(Path(path))
+            shelf.remove(Path(path))
             size -= bytes_
 
     def _path(self, url: str) -> Path:
@@ -135,10 +116,3 @@ class PageCache:
         # Of the login there is the user name, and whether there is a password, as for verdicts.
         told = [FORMAT, url, config.username, bool(config.password or config.keyring)]
         return self.folder / hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return

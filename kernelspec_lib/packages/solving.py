@@ -23,7 +23,7 @@ from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import sources, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import Metadata
-from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.target import Target
 
 NO_SOLUTION = "No solution found"
@@ -203,9 +203,16 @@ class Solver:
             return []
         below = sorted((one for one in page.releases if one < version), reverse=True)
         usual = (one for one in below if version.is_prerelease or not one.is_prerelease)
-        fitting = (one for one in usual if usable(page, one, self.target, built=True))
+        fitting = (one for one in usual if self._read_quickly(page.of(one)))
         more = islice(fitting, min(2 * len(known) + 2, _MOST_AHEAD))
         return [(page.name, one) for one in more if one not in known]
+
+    def _read_quickly(self, files: Sequence[File]) -> bool:
+        """Whether *files* are for the target, and a little of one says what the release needs."""
+        wheels = [one for one in files if one.installs(self.target)]
+        sources_ = [one for one in files if one.is_source_for(self.target)]
+        told = [*wheels, *sources_][:1]
+        return any(one.metadata or one.filename.endswith(".tar.gz") for one in told)
 
     def _read(self, page: Page, version: Version) -> Metadata:
         files = page.of(version)

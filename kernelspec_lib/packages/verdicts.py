@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelspec_lib import __version__, keeping
 from kernelspec_lib.packages import lock as locks
+from kernelspec_lib.packages import shelf
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.target import Target
@@ -68,15 +68,10 @@ class Verdicts:
     def get(self, key: str) -> Lock | None:
         """The lock that was kept as *key*, if it is whole and not too old."""
         path = self.folder / key
-        try:
-            with path.open("rb") as file:
-                raw = file.read(_MAX_BYTES)
-        except OSError:
-            return None
-        kept = _read(raw, key)
+        told = shelf.get(path, _MAX_BYTES)
+        kept = None if told is None else _read(told, key)
         if kept is None:
-            # A machine that lost its power, or another hand: it is no news to anybody.
-            _remove(path)
+            shelf.remove(path)
             return None
         lock, made = kept
         return lock if 0 <= self.now() - made <= keeping.GOOD_FOR else None
@@ -92,19 +87,7 @@ class Verdicts:
             "download_size": lock.download_size,
             "lock": locks.render(lock),
         }
-        told = json.dumps(row).encode()
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, staged = tempfile.mkstemp(prefix=".", dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_digest(told) + b"\n" + told)
-                Path(staged).replace(self.folder / key)
-            except BaseException:
-                _remove(Path(staged))
-                raise
-        except OSError:
-            return
+        shelf.put(self.folder / key, json.dumps(row).encode())
 
     def prune(self) -> None:
         """Takes away what is older than a month."""
@@ -112,20 +95,13 @@ class Verdicts:
             with os.scandir(self.folder) as entries:
                 for entry in entries:
                     if self.now() - entry.stat(follow_symlinks=False).st_mtime > KEPT_FOR:
-                        _remove(Path(entry.path))
+                        shelf.remove(Path(entry.path))
         except OSError:
             return
 
 
-def _digest(told: bytes) -> bytes:
-    return hashlib.sha256(told).hexdigest().encode()
-
-
-def _read(raw: bytes, key: str) -> tuple[Lock, float] | None:
-    """The lock in *raw*, and when it was made; None for anything but what `put` wrote."""
-    digest, _, told = raw.partition(b"\n")
-    if digest != _digest(told):
-        return None
+def _read(told: bytes, key: str) -> tuple[Lock, float] | None:
+    """The lock in *told*, and when it was made; None for anything but what `put` wrote."""
     try:
         row = json.loads(told)
         if (row["format"], row["key"]) != (FORMAT, key):
@@ -136,10 +112,3 @@ def _read(raw: bytes, key: str) -> tuple[Lock, float] | None:
     if not isinstance(lock, Lock) or not isinstance(size, int | None):
         return None
     return replace(lock, download_size=size), made
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
