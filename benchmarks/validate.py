@@ -21,8 +21,8 @@ SCHEMA = Path(__file__).parent.parent / "schema" / "requirements.schema.json"
 FOLDERS = 1000
 DOCKERFILE = """\
 FROM python:3.11-slim
-COPY requirements.lock .
-RUN pip install --no-deps --require-hashes -r requirements.lock
+RUN --mount=type=bind,source=requirements.lock,target=/tmp/requirements.lock \\
+    pip install --no-cache-dir --no-deps --require-hashes -r /tmp/requirements.lock
 """
 LIBS = (
     "ipykernel", "pandas==2.2.3", "numpy>=1.26,<3", "scikit-learn~=1.5", "matplotlib", "sqlalchemy",

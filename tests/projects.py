@@ -12,8 +12,8 @@ from kernelspec_lib.project import KernelProject, Place
 
 DOCKERFILE = """\
 FROM python:3.11-slim
-COPY requirements.lock .
-RUN pip install --no-deps --require-hashes -r requirements.lock
+RUN --mount=type=bind,source=requirements.lock,target=/tmp/requirements.lock \\
+    pip install --no-cache-dir --no-deps --require-hashes -r /tmp/requirements.lock
 """
 """One in which nothing is found."""
 

@@ -21,7 +21,8 @@ from kernelspec_lib.policy import Policy
 CASES = Path(__file__).parent / "cases"
 OFFLINE = [code for code in RULES if code[:3] in ("KS0", "KS1", "KS2")]
 PINS = [code for code in RULES if code.startswith("KS3") and code != "KS310"]
-DOCKERFILE = [code for code in RULES if code.startswith("KS4")]
+DOCKERFILE = [code for code in RULES if code.startswith("KS4") and code != "KS411"]
+"""What hadolint says is told by tests/unit/test_hadolint.py, from these cases as well."""
 
 
 def expected(code: str) -> list[dict[str, object]]:

@@ -150,7 +150,7 @@ def _called(tool: str, words: Sequence[Word]) -> Call:
         free = [n for n, word in enumerate(words) if not word.text.startswith("-")]
         verb = words[free[0]].text if free else ""
         if verb in _OTHERS["uv"]:
-            return Call(tool=verb, verb=words[free[0]], options=(), named=())
+            return Call(tool=f"uv {verb}", verb=words[free[0]], options=(), named=())
         options, _, _ = _parsed(words[: free[0]] if free else words, _VALUED)
         if verb != "pip":
             return Call(tool="uv tool", verb=None, options=_parsed(words, _VALUED)[0], named=())

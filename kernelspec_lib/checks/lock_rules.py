@@ -17,7 +17,7 @@ _LOCK = "requirements.lock"
 _PINNED = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*={2,3}\s*[^\s,;*<>!~=]+\s*(;.*)?", re.DOTALL
 )
-_CONDA_PINNED = re.compile(r"[^=<>!~\s]+={1,2}[^=<>!~*\s][^<>!~\s]*")
+_CONDA_PINNED = re.compile(r"[^=<>!~\s]+={1,2}([^=<>!~*\s$][^<>!~\s]*|\$.+)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LOCAL = re.compile(r"\.{0,2}/.*|\.{1,2}(\[.*\])?|.*\.(whl|tar\.gz|zip)|file:.*|~.*", re.DOTALL)
 _URL = re.compile(r".*(://|git\+).*", re.DOTALL)
@@ -145,10 +145,12 @@ def _conda(call: Call, verb: str) -> Iterator[Told]:
             if given.name in ("--file", "-f") and given.value:
                 message = f"what {shown(given.value, 60)} asks for is not the lock"
                 yield _told(given.word, message)
-        for word in call.named:
-            if not _CONDA_PINNED.fullmatch(word.text.strip()):
-                hint = "pin it, such as name=1.2, or put it into libs of requirements.json"
-                yield _told(word, f"{shown(word.text, 60)} is not pinned", hint)
+        loose = [one for one in call.named if not _CONDA_PINNED.fullmatch(one.text.strip())]
+        if loose:
+            # One finding a command: people install dozens this way, and mend them in one go.
+            more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
+            hint = "pin it, such as name=1.2, or put it into libs of requirements.json"
+            yield _told(loose[0], f"{shown(loose[0].text, 60)} is not pinned{more}", hint)
 
 
 def _told(word: Word, message: str, hint: str = _HINT) -> Told:

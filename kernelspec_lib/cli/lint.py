@@ -17,7 +17,7 @@ from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel
 from kernelspec_lib.checks.kernel import Examined
-from kernelspec_lib.cli import choosing, common
+from kernelspec_lib.cli import choosing, common, hadolint
 from kernelspec_lib.cli.choosing import Choice, choice_options
 from kernelspec_lib.cli.reporting import (
     Reporting,
@@ -149,6 +149,8 @@ def _judge(
     troubles = _Troubles()
     examined = list(_examined(paths, policy, troubles, whole=whole))
     findings = [finding for one in examined for finding in one.findings]
+    if _told("KS411", reporting, policy):
+        findings += hadolint.findings(examined, policy, os.environ)
     good: list[Resolved] = []
     of_pins = _resolve(examined, wanted, reporting, troubles, good) if wanted else []
     findings += of_pins

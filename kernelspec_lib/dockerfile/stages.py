@@ -156,7 +156,8 @@ def _begun(
         hint = "give it a value with ARG in front of FROM, such as ARG BASE_IMAGE=python:3.11-slim"
         message = f"{shown(words[0].text, 60)} names no image, as nothing gives it a value"
         troubles.append(Trouble(span=words[0].span, message=message, hint=hint))
-    base = next((s for s in reversed(stages) if s.alias and s.alias == (image or "").lower()), None)
+    # Names of stages are kept in small letters, and FROM does not lower what it looks for.
+    base = next((s for s in reversed(stages) if s.alias and s.alias == image), None)
     alias = words[2].text.lower() if len(words) == 3 else ""
     return Stage(
         number=len(stages),

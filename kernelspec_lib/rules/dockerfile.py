@@ -81,6 +81,14 @@ RULES: tuple[Rule, ...] = (
         'ENTRYPOINT ["jupyter", "lab"]',
         "ENTRYPOINT []",
     ),
+    warning(
+        "KS411",
+        "hadolint",
+        "hadolint, which is asked where it is installed, knows habits that make images large, slow "
+        "or fragile. Its own code stands in front of what it says.",
+        "RUN cd /tmp && make",
+        "WORKDIR /tmp",
+    ),
     error(
         "KS421",
         "ci-file-unreadable",

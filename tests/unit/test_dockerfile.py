@@ -300,7 +300,7 @@ def test_a_stage_that_ends_up_nowhere_is_let_be() -> None:
     mounted = f"{unused}FROM python:3\nRUN --mount=from=tests,target=/t cp /t/a /a\n"
     assert [code for code, _, _ in found(mounted, ("python:*",))] == codes
     assert found("FROM foreign AS a\nFROM a AS b\nFROM python:3\n", ("python:*",)) == []
-    assert found("FROM foreign AS a\nFROM A\n", ("python:*",)) == [("KS403", 1, 6)]
+    assert found("FROM foreign AS A\nFROM a\n", ("python:*",)) == [("KS403", 1, 6)]
     by_number = "FROM foreign\nFROM python:3\nCOPY --from=0 /a /a\n"
     assert found(by_number, ("python:*",)) == [("KS403", 1, 6)]
 
