@@ -22,6 +22,8 @@ class Examined:
     findings: tuple[Finding, ...]
     texts: Mapping[str, PlainText]
     """What was read beside it, by path."""
+    included: tuple[str, ...]
+    """Further files that its CI file names, whether they are there or not."""
     project: KernelProject | None
     """None where requirements.json has errors."""
 
@@ -38,10 +40,18 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
     project = projects.from_document(place, document) if usable else None
     of_site = in_order(site.check(project, policy, login)) if project else []
     files = _files(place) if place.whole else {}
-    beside = in_order(_beside(place, files, policy, login, project)) if place.whole else []
+    included: list[str] = []
+    beside = in_order(_beside(place, files, policy, login, project, included))
     texts = {path: PlainText(text=one) for path, one in files.items() if isinstance(one, str)}
     kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
-    return Examined(place=place, document=document, findings=kept, project=project, texts=texts)
+    return Examined(
+        place=place,
+        document=document,
+        findings=kept,
+        project=project,
+        texts=texts,
+        included=tuple(included),
+    )
 
 
 def _files(place: Place) -> dict[str, str | Unusable]:
@@ -65,14 +75,16 @@ def _beside(
     policy: Policy,
     login: str | None,
     project: KernelProject | None,
+    included: list[str],
 ) -> Iterator[Finding]:
-    for name in (projects.DOCKERFILE, projects.CI_FILE):
+    for name in (projects.DOCKERFILE, projects.CI_FILE) if place.whole else ():
         path = place.folder / name
         text = files.get(str(path))
+        local = _local(place, included)
         if projects.leads_out(path):
             yield Finding.of("KS009", projects.OUTSIDE, projects.INSIDE, path=str(path))
         elif name == projects.CI_FILE:
-            yield from cifile.check(text, str(path), policy.pipeline_includes, _local(place))
+            yield from cifile.check(text, str(path), policy.pipeline_includes, local)
         else:
             yield from dockerfile.check(
                 text,
@@ -83,11 +95,12 @@ def _beside(
             )
 
 
-def _local(place: Place) -> cifile.Reader:
-    """Reads a file below the kernel's folder, for what its CI file includes."""
+def _local(place: Place, included: list[str]) -> cifile.Reader:
+    """Reads a file below the kernel's folder, for what its CI file includes, and notes it."""
 
     def read(name: str) -> str | Unusable | None:
         path = place.folder / name
+        included.append(str(path))
         if not path.resolve().is_relative_to(place.folder.resolve()):
             return Unusable(projects.OUTSIDE)
         return projects.beside(path, cifile.MAX_BYTES)

@@ -169,7 +169,8 @@ def _judge(
     )
     code = _tell(judgement, troubles, reporting, several=len(paths) > 1)
     if wanted and code == 0 and not of_pins and len(good) == len(paths):
-        _remember(judgement, good, wanted, reporting)
+        included = [path for one in examined for path in one.included]
+        _remember(judgement, good, wanted, reporting, included)
     return code
 
 
@@ -187,7 +188,11 @@ def _examined(
 
 
 def _remember(
-    judgement: Judgement, good: Sequence[Resolved], wanted: Resolving, reporting: Reporting
+    judgement: Judgement,
+    good: Sequence[Resolved],
+    wanted: Resolving,
+    reporting: Reporting,
+    included: Sequence[str],
 ) -> None:
     """Keeps what was said of kernels whose pins are good, for the next run that is the same."""
     from kernelspec_lib.cli import resolving
@@ -198,7 +203,7 @@ def _remember(
     keeping.keep(
         sys.argv[1:],
         os.environ,
-        read=resolving.read(wanted, [one.project for one in good]),
+        read=(*resolving.read(wanted, [one.project for one in good]), *included),
         out=printed(judgement, reporting, sys.stdout),
         err="".join(f"{printable(line, keep=LINES)}\n" for line in lines),
     )

@@ -280,6 +280,7 @@ def read(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[str]:
         yield str(project.place.folder)
         yield project.place.requirements
         yield str(project.place.folder / projects.DOCKERFILE)
+        yield str(project.place.folder / projects.CI_FILE)
     yield str(policies.SYSTEM_POLICY)
     if wanted.policy_path is not None:
         yield str(wanted.policy_path)

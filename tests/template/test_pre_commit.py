@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from kernelspec_lib import template
+from tests.projects import DOCKERFILE
 from tests.template import support
 from tests.template.support import module, run
 
@@ -94,7 +95,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, case_index_url: str) -> Pat
     for name in ("ada/churn", "ada/my kernel", "bob/-x", "bob/broken"):
         (folder / name).mkdir(parents=True)
         (folder / name / "requirements.json").write_text(KERNEL)
-        (folder / name / "Dockerfile").write_text("FROM ${BASE_IMAGE}\n")
+        (folder / name / "Dockerfile").write_text(DOCKERFILE)
     (folder / "bob/broken/requirements.json").write_text(KERNEL.replace("churn", "No Name"))
     (folder / "docs").mkdir()
     (folder / "docs" / "Dockerfile").write_text("ADD https://elsewhere.example/x /\n")
@@ -120,11 +121,11 @@ def many(shared: Path, home: Path) -> Path:
 
 def test_of_many_kernels_those_whose_files_changed_are_judged_whole(many: Path, home: Path) -> None:
     (many / "ada/churn/requirements.json").write_text(KERNEL.replace("3.11", "3.12"))
-    (many / "ada/my kernel/Dockerfile").write_text("FROM ${BASE_IMAGE}\nINSTALL x\n")
+    (many / "ada/my kernel/Dockerfile").write_text("INSTALL x\n" + DOCKERFILE)
     (many / "bob/-x/requirements.json").write_text(KERNEL.replace('"ipykernel"', '"ipykernel="'))
     (many / "docs/Dockerfile").write_text("ADD https://elsewhere.example/y /\n")
     told = git_commit(many, home, code=1)
-    assert "ada/my kernel/Dockerfile\n  2:1 " in told
+    assert "ada/my kernel/Dockerfile\n  1:1 " in told
     assert "bob/-x/requirements.json\n  4:12 " in told
     assert "2 errors in 3 files checked" in told
     assert "broken" not in told

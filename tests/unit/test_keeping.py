@@ -15,6 +15,7 @@ import pytest
 from kernelspec_lib import keeping
 from kernelspec_lib.packages import pipconf, settings
 from tests.package_index import Server
+from tests.projects import DOCKERFILE
 
 ARGUMENTS = ("lint", "-q", "churn")
 
@@ -144,7 +145,7 @@ def test_all_that_a_run_reads_is_known(tmp_path: Path, package_index: Server) ->
     folder.mkdir()
     value = {"kernel_name": "churn", "python_version": "3.11", "libs": ["ipykernel", "alpha"]}
     (folder / "requirements.json").write_text(json.dumps(value))
-    (folder / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
     policy = tmp_path / "policy.json"
     policy.write_text("{}")
     command = ("lint", str(folder), "--policy", str(policy), "--index-url", package_index.url)

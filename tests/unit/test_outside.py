@@ -30,6 +30,7 @@ from kernelspec_lib.packages.target import Target
 from kernelspec_lib.packages.wire import from_html
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Place
+from tests.projects import DOCKERFILE
 
 ADA = Owner(login="ada", uid=1000, gid=1000)
 HOUSE = Path(kernelspec_lib.__file__).parent
@@ -171,7 +172,7 @@ def test_no_file_of_a_kernel_leads_out_of_its_folder(
     folder = tmp_path / "kernel"
     folder.mkdir()
     (folder / "requirements.json").write_text(json.dumps(GOOD))
-    (folder / "Dockerfile").write_text("FROM ${BASE_IMAGE}\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
     (folder / name).unlink(missing_ok=True)
     (folder / name).symlink_to(target)
     command = ["try", "--engine", "venv"] if name.endswith("lock") else ["validate"]
@@ -203,7 +204,7 @@ def test_any_bytes_in_a_file_end_in_order(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "any-bytes"
     folder.mkdir(exist_ok=True)
-    good = {"requirements.json": json.dumps(GOOD), "Dockerfile": "FROM ${BASE_IMAGE}\n"}
+    good = {"requirements.json": json.dumps(GOOD), "Dockerfile": DOCKERFILE}
     for file, text in {**good, "requirements.lock": "", "policy.json": "{}"}.items():
         (folder / file).write_text(text)
     (folder / name).write_bytes(raw)
