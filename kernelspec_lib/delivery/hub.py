@@ -204,6 +204,7 @@ def put(
         pinned=image.pinned,
         id=image.image_id,
         work_dir=work_dir,
+        roots=policy.launcher == "sudo",
     )
     missing = "" if done["work_dir"] else work_dir
     return Installed(user=user, folder=folder, new=done["new"], work_dir=missing)

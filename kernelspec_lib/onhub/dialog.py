@@ -63,7 +63,16 @@ def put(ask: Mapping[str, Any], told: Callable[[str], None]) -> dict[str, Any]:
     content = {name: base64.b64decode(text) for name, text in ask["files"].items()}
     account = ask["account"]
     if account is not None and not os.path.isdir(account["home"]) and _inside(folder, account):
-        raise Refused(f"the home {account['home']} of {account['name']} is not there yet")
+        raise Refused(
+            f"the home {account['home']} of {account['name']} is not there yet; usually it is made "
+            "at the first login"
+        )
+    if ask["roots"] and not people.is_roots_place(folder.path, account):
+        raise Refused(
+            f"{folder.path} would not be root's alone, and the policy's launcher starts nothing "
+            "else as root: install as root, into a folder that users cannot write",
+            usage=True,
+        )
     with folder.locked():
         found = engine.look([ask["pinned"]]).get(ask["pinned"])
         if found is None or found["id"] != ask["id"]:

@@ -94,6 +94,11 @@ def acting_as(owner: dict[str, Any] | None, path: str) -> Iterator[None]:
         os.setgroups(groups)
 
 
+def is_roots_place(path: str, owner: dict[str, Any] | None) -> bool:
+    """Whether what is written to *path* now is root's, and no part of it the owner's."""
+    return os.geteuid() == 0 and (owner is None or not _has_part_of(path, owner["uid"]))
+
+
 def _has_part_of(path: str, uid: int) -> bool:
     if uid == 0:
         return False

@@ -110,6 +110,23 @@ def test_the_launchers_own_kernel_specs_are_installed_alike(
     assert seen(kernels / site.login)["churn"]["image"] == pinned
 
 
+def test_what_starts_as_root_is_in_no_folder_of_a_users(
+    site: Site, owner: parts.Account, ssh_hub: parts.SshHub, tmp_path: Path
+) -> None:
+    site.set_policy(launcher="sudo")
+    site.published("g1")
+    done = site.install()
+    assert done.returncode == 2
+    assert "into a folder that users cannot write" in done.stderr
+    site.set_policy(hub={"kernels": f"{tmp_path}/{{login}}"})
+    # Who logs in there is not root.
+    done = site.install(*ssh_hub.words)
+    assert done.returncode == 2
+    assert "hub.test: " in done.stderr
+    assert "install as root" in done.stderr
+    assert seen(owner.home / ".local/share/jupyter/kernels") == {}
+
+
 @pytest.mark.parametrize(
     ("patterns", "members"),
     [
