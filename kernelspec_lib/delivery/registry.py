@@ -294,15 +294,18 @@ def _from_helper(helper: str, host: str, environment: Mapping[str, str]) -> Logi
     )
     if program is None:
         return Login()
-    told = subprocess.run(
-        (program, "get"),
-        input=host,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT,
-        check=False,
-    )
+    try:
+        told = subprocess.run(
+            (program, "get"),
+            input=host,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Login()
     value = json.loads(told.stdout) if told.returncode == 0 else {}
     return Login(name=value.get("Username", ""), password=value.get("Secret", ""))
 
