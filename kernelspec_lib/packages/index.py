@@ -112,6 +112,7 @@ class HttpIndex:
         self._opened: Transport | None = None
         self._opening = Lock()
         self._busy = BoundedSemaphore(CONNECTIONS)
+        self._recent = _Recent(self)
         self._pages: dict[str, Page | None] = {}
         self._asking: dict[str, Lock] = {}
         self._failed: dict[str, IndexUnreachable] = {}
@@ -146,12 +147,16 @@ class HttpIndex:
 
     def recent(self) -> Index:
         """As Index.recent."""
-        return _Recent(self)
+        return self._recent
+
+    def has(self, name: str) -> bool:
+        """Whether the page of *name* was asked for in this run."""
+        return name in self._pages
 
     def young(self, name: str) -> Page | None:
         """The page of *name* if one of the last ten minutes lies here."""
-        if name in self._pages or self._cache is None:
-            return self._pages.get(name)
+        if self._cache is None:
+            return None
         url = self._url(name)
         kept = self._cache.young(url)
         return kept.page(name, url) if kept else None
@@ -249,12 +254,17 @@ class _Recent:
 
     def page(self, name: str) -> Page | None:
         """As Index.page."""
+        if self._index.has(name):
+            # One copy is enough, and this is the newer one.
+            self._pages.pop(name, None)
+            return self._index.page(name)
         if name not in self._pages:
             young = self._index.young(name)
             if young is None:
                 return self._index.page(name)
             self._pages[name] = young
-        return self._pages[name]
+            return young
+        return self._pages.get(name) or self._index.page(name)
 
     def recent(self) -> Index:
         """As Index.recent."""
