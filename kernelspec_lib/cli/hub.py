@@ -22,6 +22,7 @@ from kernelspec_lib.project import LOCK, REQUIREMENTS
 from kernelspec_lib.wording import printable, shown
 
 if TYPE_CHECKING:
+    from kernelspec_lib.delivery.installed import Row
     from kernelspec_lib.delivery.place import Place
 
 _KERNEL = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
@@ -149,11 +150,7 @@ def uninstall_command(
     """
     from kernelspec_lib.delivery import installed
 
-    policy = common.policy_in_force(policy_path)
-    name, owner = _kernel_name(kernel), identity.login(running.named_login(login))
-    with running.ended_in_order(), place_of(target, policy, running.tell) as place:
-        rows = installed.of_kernel(place, owner, name)
-        installed.each(rows, lambda row: installed.remove(place, policy, row), running.tell)
+    _each_of(kernel, login, target, policy_path, installed.remove)
 
 
 @click.command("rollback")
@@ -170,11 +167,24 @@ def rollback_command(
     """
     from kernelspec_lib.delivery import installed
 
+    _each_of(kernel, login, target, policy_path, installed.roll_back)
+
+
+def _each_of(
+    kernel: str,
+    login: str | None,
+    target: Target,
+    policy_path: str | None,
+    deed: Callable[[Place, Policy, Row], str],
+) -> None:
+    """Do *deed* to the kernel of its owner, and to that of each who shares it."""
+    from kernelspec_lib.delivery import installed
+
     policy = common.policy_in_force(policy_path)
     name, owner = _kernel_name(kernel), identity.login(running.named_login(login))
     with running.ended_in_order(), place_of(target, policy, running.tell) as place:
         rows = installed.of_kernel(place, owner, name)
-        installed.each(rows, lambda row: installed.roll_back(place, policy, row), running.tell)
+        installed.each(rows, lambda row: deed(place, policy, row), running.tell)
 
 
 def _kernel_name(text: str) -> str:
