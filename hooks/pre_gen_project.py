@@ -18,13 +18,23 @@ PATTERNS = {
     "kernel_name": r"^[a-z0-9]+([.-][a-z0-9]+)*(?![\s\S])",
     "display_name": r"\S",
     "python_version": r"^3\.(0|[1-9][0-9]?)(?![\s\S])",
+    # By its bare name the library is never installed: a stranger could publish that name.
+    "pipeline": r"^(runner"
+    r"|(https://[A-Za-z0-9._:-]+(/[A-Za-z0-9._+-]+)+\.whl\#sha256=[0-9a-f]{64})"
+    r"|[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?(/[a-zA-Z0-9_]([a-zA-Z0-9._-]*[a-zA-Z0-9_])?)+"
+    r":/?[A-Za-z0-9._/-]+\.ya?ml"
+    r"|[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+    r")(?![\s\S])",
 }
-MAX_LENGTHS = {"kernel_name": 64, "display_name": 100, "python_version": 4}
+MAX_LENGTHS = {"kernel_name": 64, "display_name": 100, "python_version": 4, "pipeline": 500}
 ACCEPTED = {
     "kernel_name": "lower-case letters and digits, with single dots or hyphens between them, "
     'at most 64 characters, such as "churn-model"',
     "display_name": "1 to 100 printable characters, not only spaces",
     "python_version": 'major and minor version, such as "3.11"',
+    "pipeline": '"runner"; an image with its registry; a wheel as https://...whl#sha256=...; '
+    'or a file of another project, such as "group/ci:kernels.yml"',
 }
 
 MAX_LIBS = 1000
@@ -53,7 +63,7 @@ def refusal(question, answer):
     if question == "libs":
         return _refusal_of_libs(answer)
     pattern, longest = PATTERNS[question], MAX_LENGTHS[question]
-    if re.search(pattern, answer) and len(answer) <= longest and answer.isprintable():
+    if len(answer) <= longest and re.search(pattern, answer) and answer.isprintable():
         return None
     return "{} is not accepted as {}; accepted: {}".format(
         shown(answer), question, ACCEPTED[question]

@@ -24,6 +24,7 @@ _AROUND = re.compile(r"\s*([<>=!~,;()\[\]]+)\s*")
 @click.option("--display-name", metavar="TEXT", help="What the launcher shows.")
 @click.option("--python", metavar="3.N", help="The version of Python.")
 @click.option("--lib", "libs", metavar="LIB", multiple=True, help="A library; may be repeated.")
+@click.option("--pipeline", metavar="SOURCE", help="Where GitLab CI gets kernelspec; asked else.")
 @click.option(
     "-O", "--output-dir", metavar="DIR", default=".", help="Where the folder goes. [default: .]"
 )
@@ -33,6 +34,7 @@ def new_command(
     display_name: str | None,
     python: str | None,
     libs: tuple[str, ...],
+    pipeline: str | None,
     output_dir: str,
     no_input: bool,
 ) -> None:
@@ -42,6 +44,7 @@ def new_command(
         "display_name": display_name,
         "python_version": python,
         "libs": _one_line(libs) if libs else None,
+        "pipeline": pipeline,
     }
     given = {name: answer for name, answer in options.items() if answer is not None}
     for name, answer in given.items():

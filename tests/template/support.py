@@ -23,6 +23,7 @@ GOOD = {
     "display_name": "Churn model",
     "python_version": "3.11",
     "libs": "ipykernel pandas>=2,<3",
+    "pipeline": "runner",
 }
 
 FILES = {

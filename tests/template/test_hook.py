@@ -76,7 +76,9 @@ def rendered(answers: dict[str, Any]) -> str:
 
 def test_patterns_and_lengths_are_those_of_the_schema(hook: ModuleType) -> None:
     properties = data.schema("requirements")["properties"]
-    assert {name: properties[name]["pattern"] for name in hook.PATTERNS} == hook.PATTERNS
+    # Of the pipeline requirements.json says nothing.
+    own = {name: text for name, text in hook.PATTERNS.items() if name != "pipeline"}
+    assert {name: properties[name]["pattern"] for name in own} == own
     assert hook.MAX_LENGTHS["kernel_name"] == properties["kernel_name"]["maxLength"]
     assert hook.MAX_LENGTHS["display_name"] == properties["display_name"]["maxLength"]
     assert properties["libs"]["maxItems"] == hook.MAX_LIBS
@@ -198,3 +200,42 @@ def test_the_program_accepts_good_answers_in_silence(tmp_path: Path) -> None:
 def test_needs_only_the_standard_library(hook: ModuleType) -> None:
     modules = {name for name, value in vars(hook).items() if isinstance(value, ModuleType)}
     assert modules <= set(sys.stdlib_module_names)
+
+
+WHEEL = f"https://index.example/w/kernelspec_lib-1.0-py3-none-any.whl#sha256={'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "runner",
+        WHEEL,
+        "registry.example/ci/kernelspec:1.2",
+        "registry.example:5000/ci/kernelspec",
+        f"registry.example/ci/kernelspec@sha256:{'0' * 64}",
+        "group/ci:kernels.yml",
+        "Group/sub_group/ci:/pipelines/kernels.yaml",
+    ],
+)
+def test_sources_of_the_pipeline_that_are_accepted(hook: ModuleType, source: str) -> None:
+    assert hook.refusal("pipeline", source) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "kernelspec-lib",
+        "kernelspec-lib==1.0",
+        "https://index.example/w/kernelspec_lib-1.0-py3-none-any.whl",
+        WHEEL.replace("https", "http"),
+        WHEEL + "0",
+        WHEEL + "\n",
+        "registry.example/ci/kernelspec:1 --privileged",
+        "group/ci:kernels.yml: x",
+        'a/b"',
+        "a/" * 20_000,
+    ],
+)
+def test_by_its_bare_name_the_library_is_never_installed(hook: ModuleType, source: str) -> None:
+    assert "is not accepted as pipeline; accepted: " in hook.refusal("pipeline", source)

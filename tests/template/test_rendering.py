@@ -154,26 +154,55 @@ def test_every_question_has_a_prompt() -> None:
     assert {"*.png", ".kernelspec/*"} <= set(settings["_copy_without_render"])
 
 
-def test_gitlab_takes_the_pipeline(out: Path) -> None:
-    path = made(out) / ".gitlab-ci.yml"
+def checked(path: Path) -> dict[str, Any]:
+    """The pipeline at *path*, which GitLab's own schema admits."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci"]
     told = subprocess.run([*command, path], capture_output=True, text=True)
     assert told.returncode == 0, told.stdout
-    pipeline = yaml.safe_load(path.read_text())
-    assert pipeline["stages"] == ["lint", "build", "test"]
+    found: dict[str, Any] = yaml.safe_load(path.read_text())
+    return found
+
+
+def test_gitlab_takes_the_pipeline(out: Path) -> None:
+    pipeline = checked(made(out) / ".gitlab-ci.yml")
+    assert pipeline["stages"] == ["lint", "build", "test", "deploy"]
     scripts = {stage: pipeline[stage]["script"] for stage in pipeline["stages"]}
     assert scripts == {
         "lint": [
             "kernelspec lint . --output-file gitlab=codequality.json --output-file junit=junit.xml"
         ],
-        "build": ["kernelspec build ."],
-        "test": ["kernelspec try ."],
+        "build": ["kernelspec build . --push --dotenv build.env"],
+        "test": ["kernelspec try . --engine docker"],
+        "deploy": ["kernelspec install ."],
     }
     assert pipeline["lint"]["artifacts"] == {
         "when": "always",
         "paths": ["requirements.lock"],
         "reports": {"codequality": "codequality.json", "junit": "junit.xml"},
     }
+    assert pipeline["lint"]["retry"]["exit_codes"] == [3]
+    assert pipeline["build"]["artifacts"]["reports"] == {"dotenv": "build.env"}
+    assert pipeline["deploy"]["interruptible"] is False
+
+
+def test_the_pipeline_gets_kernelspec_from_where_the_template_was_told(out: Path) -> None:
+    image = f"registry.example/ci/kernelspec@sha256:{'0' * 64}"
+    wheel = f"https://index.example/kernelspec_lib-1.0-py3-none-any.whl#sha256={'1' * 64}"
+    found = checked(made(out / "image", pipeline=image) / ".gitlab-ci.yml")
+    assert found["default"]["image"] == image
+    found = checked(made(out / "wheel", pipeline=wheel) / ".gitlab-ci.yml")
+    assert found["default"]["before_script"] == [
+        f'python3 -m pip install --quiet "kernelspec-lib @ {wheel}"'
+    ]
+    found = checked(made(out / "runner") / ".gitlab-ci.yml")
+    assert not {"image", "before_script"} & set(found["default"])
+
+
+def test_the_sites_own_pipeline_is_included_and_nothing_else(out: Path) -> None:
+    folder = made(out, pipeline="group/ci:kernels.yml")
+    found = checked(folder / ".gitlab-ci.yml")
+    assert found == {"include": [{"project": "group/ci", "file": "/kernels.yml"}]}
+    assert support.findings(folder) == []
 
 
 def test_commands_named_in_the_files_exist(out: Path) -> None:
