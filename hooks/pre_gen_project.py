@@ -37,6 +37,7 @@ ACCEPTED = {
     'or a file of another project, such as "group/ci:kernels.yml"',
 }
 
+_TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
 MAX_LIBS = 1000
 MAX_LIB = 1000
 # PEP 508 without spaces and URLs: a name, extras, versions, and one condition.
@@ -63,7 +64,8 @@ def refusal(question, answer):
     if question == "libs":
         return _refusal_of_libs(answer)
     pattern, longest = PATTERNS[question], MAX_LENGTHS[question]
-    if len(answer) <= longest and re.search(pattern, answer) and answer.isprintable():
+    fits = len(answer) <= longest and re.search(pattern, answer) and answer.isprintable()
+    if fits and not (question == "display_name" and _TAG.search(answer)):
         return None
     return "{} is not accepted as {}; accepted: {}".format(
         shown(answer), question, ACCEPTED[question]

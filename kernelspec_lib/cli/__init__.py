@@ -18,6 +18,7 @@ from kernelspec_lib import __version__
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.wording import LINES, printable
 
+EXIT_WORLD = 3
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "emit": "deliver",
     "build": "deliver",
     "try": "start",
+    "pipeline": "pipeline",
     "install": "hub",
     "uninstall": "hub",
     "rollback": "hub",
@@ -68,6 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # An arrow that the terminal's encoding does not have is no reason to fail.
         sys.stdout.reconfigure(errors="replace")
     code = run(arguments)
+    if code == EXIT_WORLD and os.environ.get("CI"):
+        # Whoever looks at a red pipeline looks at its last line.
+        click.echo(
+            "kernelspec: not your fault: exit 3 means that something around your kernel did not "
+            "work. Retry the job; if it fails again, tell whoever looks after the pipeline.",
+            err=True,
+        )
     if code == EXIT_INTERRUPTED:
         # Python would wait for threads, and these for an index that need not answer.
         sys.stdout.flush()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kernelspec_lib import atomic
 from kernelspec_lib.cli import common, running
-from kernelspec_lib.errors import FileUnusable
+from kernelspec_lib.errors import CommandFailed, FileUnusable
 from kernelspec_lib.kernels import identity, spec
+
+if TYPE_CHECKING:
+    from kernelspec_lib.delivery.engine import Engine
 
 
 @click.command("emit")
@@ -72,6 +77,9 @@ def _size(context: click.Context, option: click.Parameter, text: str) -> str:
 @running.index_option
 @click.option("--network", metavar="NET", help='The build\'s network; "host" for a local index.')
 @click.option("--push", is_flag=True, help="Push the image to its registry, too.")
+@click.option(
+    "--pull", envvar="KERNELSPEC_PULL", is_flag=True, help="Look for a newer base image first."
+)
 @click.option("--dotenv", metavar="FILE", help="Where later jobs find it as $KERNELSPEC_IMAGE.")
 @click.option(
     "--keep-cache",
@@ -88,6 +96,7 @@ def build_command(
     index_url: str | None,
     network: str | None,
     push: bool,
+    pull: bool,
     dotenv: str | None,
     keep_cache: str,
     policy_path: str | None,
@@ -116,6 +125,8 @@ def build_command(
         return
     docker = engine.find(os.environ, to_build=True, name=policy.engine)
     with running.ended_in_order(), running.progress(f"building {reference}") as progress:
+        if pull:
+            _freshen(docker, project.base_image, progress.note)
         image.build(docker, plan, progress.step)
         if to is not None:
             now = datetime.now(UTC)
@@ -123,6 +134,18 @@ def build_command(
             reference = to.pinned(pushed)
         image.bound_cache(docker, keep_cache)
     _deliver(reference, dotenv)
+
+
+def _freshen(docker: Engine, base_image: str, note: Callable[[str], None]) -> None:
+    """Bring the newest *base_image*; else the one that is here does."""
+    from kernelspec_lib.delivery import engine
+
+    try:
+        engine.pull(docker, base_image)
+    except CommandFailed as error:
+        if engine.labels(docker, base_image) is None:
+            raise
+        note(f"note: no newer {base_image} is to be had: {' '.join(error.output[-1:])}")
 
 
 def _deliver(reference: str, dotenv: str | None) -> None:

@@ -17,13 +17,16 @@ from kernelspec_lib.cli import common, running
 from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing, UsageError
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
-from kernelspec_lib.project import KernelProject
+from kernelspec_lib.project import KernelProject, leads_out
 from kernelspec_lib.wording import printable, shown
 
 if TYPE_CHECKING:
     from kernelspec_lib.delivery.engine import Engine
     from kernelspec_lib.delivery.session import Place
     from kernelspec_lib.delivery.trial import LibResult, NotebookResult, Report
+
+
+SMOKE = "smoke.ipynb"
 
 
 class ImageMissing(KernelspecError):
@@ -84,8 +87,9 @@ def try_command(
 ) -> int:
     """Start the kernel, import all its libs, run the notebooks in it.
 
-    The kernel gets an empty work folder that is thrown away, never your own. The conformance suite
-    starts the kernel as Jupyter does, in your own work folder, some two hundred times.
+    Without a NOTEBOOK the kernel's own smoke.ipynb is run, if there is one. The kernel gets an
+    empty work folder that is thrown away, never your own. The conformance suite starts the kernel
+    as Jupyter does, in your own work folder, some two hundred times.
     """
     policy = common.policy_in_force(policy_path)
     _refuse_mixed(context, installed, as_json)
@@ -109,7 +113,7 @@ def _try(
     from kernelspec_lib.delivery import trial
 
     project, lock = running.locked_project(path, policy, to_build=False)
-    read = [trial.read_notebook(notebook) for notebook in notebooks]
+    read = [trial.read_notebook(one) for one in notebooks or _smoke(project)]
     owner = running.owner(login, None)
     reference = (
         identity.reference(image)
@@ -131,6 +135,12 @@ def _try(
             report = trial.run(place, project, lock, read, timeout, progress.step)
     _print(report, "in a container of its image" if docker else "in an environment of its own")
     return 0 if report.passed else 1
+
+
+def _smoke(project: KernelProject) -> tuple[str, ...]:
+    """The notebook that the kernel's owner wrote to try it."""
+    own = project.place.folder / SMOKE
+    return (str(own),) if own.is_file() and not leads_out(own) else ()
 
 
 def _refuse_mixed(context: click.Context, installed: str | None, as_json: bool) -> None:

@@ -114,7 +114,9 @@ def test_display_names_that_are_accepted(hook: ModuleType, text: str) -> None:
     assert hook.refusal("display_name", text) is None
 
 
-@pytest.mark.parametrize("text", ["", " ", "a\nb", "a\tb", "a\u202eb", "\x1b[31m", "x" * 101])
+@pytest.mark.parametrize(
+    "text", ["", " ", "a\nb", "a\tb", "a\u202eb", "\x1b[31m", "x" * 101, "<b>x</b>"]
+)
 def test_display_names_that_are_refused(hook: ModuleType, text: str) -> None:
     told = hook.refusal("display_name", text)
     assert told.endswith("accepted: 1 to 100 printable characters, not only spaces")

@@ -27,7 +27,7 @@ TEXTS = (
     "back\\slash \\n \\u0041 \\",
     "'''",
     "{{ cookiecutter.libs }} {% if %} {# #}",
-    "</script> `x` [a](b) # *",
+    "a < b > c </ `x` [a](b) # *",
     '", "stage": "production',
     "${HOME} $(id) `id`",
     "x" * 100,
@@ -89,7 +89,7 @@ def test_a_text_that_no_hook_refused_stays_in_its_string(text: str) -> None:
 
     source = (support.ROOT / support.TEMPLATE / "requirements.json").read_text(encoding="utf-8")
     environment = create_env_with_context({"cookiecutter": {}})
-    for name in support.GOOD:
+    for name in set(support.GOOD) - {"pipeline"}:
         answers = {**support.GOOD, name: text}
         value: Any = json.loads(environment.from_string(source).render(cookiecutter=answers))
         assert len(value) == 6
