@@ -75,7 +75,12 @@ def _size(context: click.Context, option: click.Parameter, text: str) -> str:
 @running.path_argument
 @running.login_option
 @running.index_option
-@click.option("--network", metavar="NET", help='The build\'s network; "host" for a local index.')
+@click.option(
+    "--network",
+    metavar="NET",
+    envvar="KERNELSPEC_BUILD_NETWORK",
+    help='The build\'s network; "host" for a local index.',
+)
 @click.option("--push", is_flag=True, help="Push the image to its registry, too.")
 @click.option(
     "--pull", envvar="KERNELSPEC_PULL", is_flag=True, help="Look for a newer base image first."
