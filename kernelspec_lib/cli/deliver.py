@@ -18,6 +18,8 @@ from kernelspec_lib.kernels import identity, spec
 
 if TYPE_CHECKING:
     from kernelspec_lib.delivery.engine import Engine
+    from kernelspec_lib.delivery.image import Plan
+    from kernelspec_lib.delivery.push import Destination
 
 
 @click.command("emit")
@@ -108,8 +110,7 @@ def build_command(
 ) -> None:
     """Build the Docker image from requirements.lock.
 
-    Its reference is printed at the end; with --push the one that names its digest. A production
-    version that is in the registry stays as it is: from the same commit it is not built again.
+    Its reference is printed at the end; with --push the one that names its digest.
 
     PATH is a kernel's folder; by default the one you stand in.
     """
@@ -124,7 +125,8 @@ def build_command(
     reference = identity.image_reference(project, policy, owner.login)
     plan = image.plan(project, reference, owner.login, index.signed_in(config), os.environ, network)
     to = pushing.destination(reference, os.environ) if push else None
-    if to is not None and (there := pushing.standing(to, plan.labels)):
+    there = pushing.standing(to, plan.labels) if to is not None else None
+    if to is not None and there is not None:
         common.echo(f"{reference} is in the registry already, from this very commit", err=True)
         _deliver(to.pinned(there), dotenv)
         return
@@ -134,11 +136,16 @@ def build_command(
             _freshen(docker, project.base_image, progress.note)
         image.build(docker, plan, progress.step)
         if to is not None:
-            now = datetime.now(UTC)
-            pushed = pushing.push(docker, reference, to, plan.labels, now, progress.step)
-            reference = to.pinned(pushed)
+            reference = _pushed(docker, plan, to, progress.step)
         image.bound_cache(docker, keep_cache)
     _deliver(reference, dotenv)
+
+
+def _pushed(docker: Engine, plan: Plan, to: Destination, told: Callable[[str], None]) -> str:
+    """Push what was built by *plan*; its reference, by the digest."""
+    from kernelspec_lib.delivery import push
+
+    return to.pinned(push.push(docker, plan.image, to, plan.labels, datetime.now(UTC), told))
 
 
 def _freshen(docker: Engine, base_image: str, note: Callable[[str], None]) -> None:
