@@ -120,16 +120,15 @@ def build_command(
 
     policy = common.policy_in_force(policy_path)
     project, _ = running.locked_project(path, policy, to_build=True)
-    owner = running.owner(login, None)
+    owner = running.owner(login, None).login
     config = settings.configure(index_url, policy, os.environ)
-    reference = identity.image_reference(project, policy, owner.login)
-    plan = image.plan(project, reference, owner.login, index.signed_in(config), os.environ, network)
+    reference = identity.image_reference(project, policy, owner)
+    plan = image.plan(project, reference, owner, index.signed_in(config), os.environ, network)
     to = pushing.destination(reference, os.environ) if push else None
     there = pushing.standing(to, plan.labels) if to is not None else None
     if to is not None and there is not None:
         common.echo(f"{reference} is in the registry already, from this very commit", err=True)
-        _deliver(to.pinned(there), dotenv)
-        return
+        return _deliver(to.pinned(there), dotenv)
     docker = engine.find(os.environ, to_build=True, name=policy.engine)
     with running.ended_in_order(), running.progress(f"building {reference}") as progress:
         if pull:
@@ -138,7 +137,7 @@ def build_command(
         if to is not None:
             reference = _pushed(docker, plan, to, progress.step)
         image.bound_cache(docker, keep_cache)
-    _deliver(reference, dotenv)
+    return _deliver(reference, dotenv)
 
 
 def _pushed(docker: Engine, plan: Plan, to: Destination, told: Callable[[str], None]) -> str:
