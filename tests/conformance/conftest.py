@@ -30,6 +30,7 @@ from tests.docker.conftest import (  # noqa: F401 - fixtures
 )
 
 KERNEL = "conform"
+LAUNCHERS = ("direct", "supervised")
 DISK_SIZE = 200 * 1024**2
 """Small enough for a case to fill it."""
 

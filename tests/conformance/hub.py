@@ -56,7 +56,7 @@ class Hub:
     token: str
     log: Path
 
-    def ask(self, method: str, path: str, **value: Any) -> Any:
+    def ask(self, method: str, path: str, /, **value: Any) -> Any:
         """What the hub, or a user's server behind it, answers to one request."""
         answer = requests.request(
             method,
@@ -92,7 +92,7 @@ class Server:
     hub: Hub
     who: Person
 
-    def ask(self, method: str, path: str, **value: Any) -> Any:
+    def ask(self, method: str, path: str, /, **value: Any) -> Any:
         """What its REST interface answers."""
         return self.hub.ask(method, f"/user/{self.who.login}/api/{path}", **value)
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +57,16 @@ def person(name: str, *groups: str) -> Iterator[Person]:
         os.chown(one.work, one.uid, one.gid)
         yield one
     finally:
-        subprocess.run(["pkill", "-KILL", "-u", login], check=False)
+        _end_processes(login)
         subprocess.run(["userdel", "--force", "--remove", login], capture_output=True, check=False)
+
+
+def _end_processes(login: str) -> None:
+    uid = pwd.getpwnam(login).pw_uid
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if path.stat().st_uid == uid:
+                os.kill(int(path.name), signal.SIGKILL)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 
 from kernelspec_lib.delivery.engine import Engine
 from tests.conformance import hub as hubs
-from tests.conformance.conftest import KERNEL, containers_of, none_of, site
+from tests.conformance.conftest import KERNEL, LAUNCHERS, containers_of, none_of, site
 from tests.conformance.hub import Hub
 from tests.conformance.people import Person, World
 
@@ -29,7 +29,7 @@ def hub(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]
         yield one
 
 
-@pytest.mark.parametrize("launcher", ["direct", "supervised"])
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_stopped_server_leaves_no_kernel_and_harms_no_other(
     launcher: str, hub: Hub, somebody: Callable[[str], Person], engine: Engine
 ) -> None:

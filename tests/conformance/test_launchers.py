@@ -12,12 +12,11 @@ import pytest
 from kernelspec_lib.conformance import suite
 from kernelspec_lib.conformance.case import KNOWN
 from kernelspec_lib.delivery.engine import Engine
-from tests.conformance.conftest import KERNEL, none_of, site
+from tests.conformance.conftest import KERNEL, LAUNCHERS, none_of, site
 from tests.conformance.people import Person, World
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
 
-LAUNCHERS = ("direct",)
 NEEDS_MORE = {case.id for case in suite.ELSEWHERE} | {"budget"}
 """What test_hub.py and its neighbours look at."""
 
