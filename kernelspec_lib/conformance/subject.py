@@ -19,6 +19,7 @@ from kernelspec_lib.conformance.traces import Process, Traces
 from kernelspec_lib.delivery import session
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.delivery.session import Place
+from kernelspec_lib.errors import KernelFailed
 from kernelspec_lib.policy import Budget
 
 _ASK_AGAIN = 2.0
@@ -156,6 +157,9 @@ class Kernel:
         """Learn by what this kernel is found from outside."""
         said = self.ask(f"import os; print(os.readlink({traces.NAMESPACE!r}), os.getpid())")
         namespace, _, pid = said.stdout.strip().partition(" ")
+        if not pid.isdecimal():
+            # A launcher that refuses to start a kernel answers in its place, and tells why.
+            raise KernelFailed(self.subject.kernel_name, "runs no cells", self.heard[-5:])
         self.first = traces.first_process(namespace, int(pid))
         if self.first is None:
             raise CaseFailed(
