@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from kernelspec_lib.delivery import engine as engines
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.kernels.container import OWNER_LABEL
 from tests.conformance import hub, people
-from tests.conformance.people import Person, World
+from tests.conformance.people import ROOT, Person, World
 from tests.docker.conftest import (  # noqa: F401 - fixtures
     LOGIN,
     Kernel,
@@ -30,7 +31,15 @@ from tests.docker.conftest import (  # noqa: F401 - fixtures
 )
 
 KERNEL = "conform"
-LAUNCHERS = ("direct", "supervised")
+LAUNCHERS = ("direct", "supervised", "sudo")
+SUDOERS = ROOT / "docs/sudoers/kernelspec"
+ROOTS_KERNELS = "/usr/local/share/jupyter/kernels"
+"""The kernel specs that root starts for others."""
+ROOTS_LAUNCHER = """#!{python} -I
+from kernelspec_lib.launcher import main
+
+main()
+"""
 DISK_SIZE = 200 * 1024**2
 """Small enough for a case to fill it."""
 
@@ -70,6 +79,9 @@ def disk(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 def world(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Where all of them are."""
     with people.world(tmp_path_factory.mktemp("world"), hub.programs()) as one:
+        python = Path(sys.executable)
+        one.write("/usr/local/bin/kernelspec-launch", ROOTS_LAUNCHER.format(python=python), 0o755)
+        one.write("/etc/sudoers.d/kernelspec", SUDOERS.read_text(), 0o440)
         yield one
 
 
@@ -120,19 +132,26 @@ def install(world: World, who: Person, kernel: Kernel, launcher: str, folder: Pa
     """Put *kernel* where the Jupyter of *who* finds it. folder: takes the policy."""
     policy = folder / "policy.json"
     policy.write_text(json.dumps({"launcher": launcher}))
-    output = who.kernels / KERNEL
     image = f"--image={LOGIN}_{KERNEL}:latest"
+    output = folder / KERNEL
     emitted = kernelspec(
         "emit", str(kernel.folder), f"--login={who.login}", f"--policy={policy}", image,
         f"--output={output}",
     )  # fmt: skip
     assert emitted.returncode == 0, emitted.stderr
-    subprocess.run(["chown", "-R", f"{who.uid}:{who.gid}", str(who.home / ".local")], check=True)
+    target = ROOTS_KERNELS if launcher == "sudo" else str(who.kernels)
+    for words in (["mkdir", "-p", target], ["cp", "-r", str(output), target]):
+        done = world.run(words)
+        assert done.returncode == 0, done.stderr
+    if launcher != "sudo":
+        mine = ["chown", "-R", f"{who.uid}:{who.gid}", str(who.home / ".local")]
+        subprocess.run(mine, check=True)
 
 
 def site(world: World, **policy: object) -> None:
     """Let the site's policy be *policy*, from now on."""
-    world.write("/etc/kernelspec/policy.json", json.dumps(policy))
+    value = {"launcher": "sudo", "hub": {"kernels": ROOTS_KERNELS}, **policy}
+    world.write("/etc/kernelspec/policy.json", json.dumps(value))
 
 
 def none_of(engine: Engine, who: Person) -> bool:  # noqa: F811

@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PRIVATE = ("/etc/kernelspec", "/etc/jupyter", "/etc/sudoers.d", "/usr/local/bin")
+PRIVATE = (
+    "/etc/kernelspec", "/etc/jupyter", "/etc/jupyterhub", "/etc/sudoers.d", "/usr/local/bin",
+    "/usr/local/share/jupyter", "/opt/jupyterhub",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
