@@ -31,6 +31,7 @@ from tests.docker.conftest import (  # noqa: F401 - fixtures
 )
 
 KERNEL = "conform"
+DISPLAY_NAME = "Churn model"
 LAUNCHERS = ("direct", "supervised", "sudo")
 SUDOERS = ROOT / "docs/sudoers/kernelspec"
 ROOTS_KERNELS = "/usr/local/share/jupyter/kernels"
@@ -62,7 +63,11 @@ def kernel(
 ) -> Kernel:
     """The kernel that everybody has, built."""
     folder = tmp_path_factory.mktemp("conform")
-    return built(generated(folder, KERNEL, ["ipykernel"], index_url))
+    made = generated(folder, KERNEL, ["ipykernel"], index_url)
+    requirements = made.folder / "requirements.json"
+    value = json.loads(requirements.read_text())
+    requirements.write_text(json.dumps({**value, "display_name": DISPLAY_NAME}))
+    return built(made)
 
 
 @pytest.fixture(scope="session")

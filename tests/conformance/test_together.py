@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -35,9 +36,11 @@ class Actor:
         self.process.stdin.flush()
 
     def hear(self) -> str:
-        """The next line of the act; empty where it has ended."""
+        """The next line of the act."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        line = self.process.stdout.readline().strip()
+        assert line, self.process.communicate()[1]
+        return line
 
 
 @contextmanager
@@ -128,12 +131,16 @@ class OwnEngine:
 
 
 @pytest.fixture(scope="module")
-def own_engine(
-    root: None, kernel: object, engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OwnEngine]:
+def own_engine(root: None, kernel: object, engine: Engine) -> Iterator[OwnEngine]:
     """An engine of its own, with the image of the kernel."""
-    folder = tmp_path_factory.mktemp("engine")
-    own = OwnEngine(folder=folder)
+    with TemporaryDirectory(prefix="kernelspec-engine-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # users pass it, on their way to the socket
+        yield from _own_engine(OwnEngine(folder=folder), engine)
+
+
+def _own_engine(own: OwnEngine, engine: Engine) -> Iterator[OwnEngine]:
+    folder = own.folder
     own.start()
     try:
         image = f"{LOGIN}_{KERNEL}:latest"
@@ -155,7 +162,6 @@ def own_world(own_engine: OwnEngine, world: World) -> Iterator[None]:
     """Lets that engine be the one of *world*: its socket stands where everybody looks for one."""
     socket = own_engine.folder / "docker.sock"
     link = f"ln -s {socket} /run/docker.sock"
-    # The way to the socket, like that to Python, is closed to users elsewhere.
     script = f"mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/sudo && {link}"
     done = world.run(["sh", "-c", script])
     assert done.returncode == 0, done.stderr

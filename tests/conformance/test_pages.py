@@ -1,0 +1,86 @@
+"""JupyterLab, as a user sees it: the kernel in the launcher, and why a kernel died."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.conformance import browser
+from tests.conformance import hub as hubs
+from tests.conformance.browser import Page
+from tests.conformance.conftest import DISPLAY_NAME, KERNEL, site
+from tests.conformance.hub import Hub, Server
+from tests.conformance.people import Person, World
+
+pytestmark = [pytest.mark.docker, pytest.mark.network]
+
+PICTURES = os.environ.get("KERNELSPEC_PICTURES")
+"""A folder that takes the pictures, for docs/pictures."""
+
+EATS = "rows = []\nwhile True:\n    rows.append(b'a row of a large table' * 10**6)"
+
+
+@pytest.fixture(scope="module")
+def server(
+    world: World, somebody: Callable[[str], Person], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server whose pages tell what they can be asked to do."""
+    site(world)
+    expose = "from kernelspec_lib import hub\nhub.stop_in_order(c)\n"
+    world.write(hubs.SERVER_CONFIG, f"{expose}c.LabApp.expose_app_in_browser = True\n")
+    with hubs.running(world, tmp_path_factory.mktemp("hub")) as hub:
+        yield hub.start(somebody("supervised"))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A browser."""
+    with browser.chromium(tmp_path_factory.mktemp("browser")) as one:
+        yield one
+
+
+def address(hub: Hub, who: Person, path: str) -> str:
+    return f"{hub.url}/user/{who.login}/{path}?token={hub.token}"
+
+
+def taken(page: Page, name: str, folder: Path) -> None:
+    """A picture, which has something on it."""
+    path = folder / f"{name}.png"
+    page.picture(path)
+    assert path.stat().st_size > 10_000
+    if PICTURES:
+        shutil.copy(path, PICTURES)
+
+
+def test_the_launcher_shows_the_kernel(server: Server, page: Page, tmp_path: Path) -> None:
+    page.open(address(server.hub, server.who, "lab"))
+    page.wait("window.jupyterapp && document.querySelector('.jp-LauncherCard') && true")
+    page.wait(f"document.querySelector('.jp-Launcher').innerText.includes({DISPLAY_NAME!r})")
+    page.wait("[...document.querySelectorAll('.jp-LauncherCard img')].every(one => one.complete)")
+    taken(page, "launcher", tmp_path)
+
+
+def test_a_notebook_is_told_why_its_kernel_died(server: Server, page: Page, tmp_path: Path) -> None:
+    metadata = {"kernelspec": {"name": KERNEL, "display_name": DISPLAY_NAME}}
+    cells = [new_code_cell("numbers = range(10)\nsum(numbers)"), new_code_cell(EATS)]
+    path = server.who.work / "report.ipynb"
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
+    os.chown(path, server.who.uid, server.who.gid)
+
+    page.open(address(server.hub, server.who, "lab/tree/report.ipynb"))
+    page.wait("window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length == 2")
+    page.wait("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status == 'idle'")
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells'), true")
+    page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('45')")
+    page.wait(
+        "(document.querySelector('.jp-Dialog .jp-mod-accept')?.click(), "
+        "document.querySelectorAll('.jp-OutputArea')[1]?.innerText.includes('memory'))"
+    )
+    page.wait("!document.querySelector('.jp-Dialog')")
+    taken(page, "out-of-memory", tmp_path)
