@@ -26,6 +26,19 @@ PRIVATE = (
 )  # fmt: skip
 
 
+STAGED = "/run/kernelspec"
+"""What root's launcher mounts here, the Docker engine outside must see."""
+
+_APART = """
+findmnt --raw --noheadings --output=TARGET | while read -r target; do
+    [ "$target" = {0} ] || mount --make-slave "$(printf %b "$target")" 2>/dev/null
+done
+case $(findmnt --raw --noheadings --output=PROPAGATION /) in *shared*) exit 1 ;; esac
+echo ready
+exec sleep infinity
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """An account with a home."""
@@ -121,15 +134,13 @@ def world(folder: Path, needed: Sequence[Path] = ()) -> Iterator[World]:
 
     needed: folders that must be reached in it, besides those of this Python.
     """
+    with _shared(Path(STAGED)):
+        yield from _world(folder, needed)
+
+
+def _world(folder: Path, needed: Sequence[Path]) -> Iterator[World]:
     holder = subprocess.Popen(
-        [
-            "unshare",
-            "--mount",
-            "--propagation=slave",
-            "sh",
-            "-c",
-            "echo ready; exec sleep infinity",
-        ],
+        ["unshare", "--mount", "--propagation=unchanged", "sh", "-c", _APART.format(STAGED)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -148,6 +159,18 @@ def world(folder: Path, needed: Sequence[Path] = ()) -> Iterator[World]:
         holder.communicate()
         for path in made:
             path.rmdir()
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[None]:
+    """Let mounts in *folder* be seen by name spaces that are made from now on, and theirs here."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    _root("mount", "--rbind", str(folder), str(folder))
+    _root("mount", "--make-shared", str(folder))
+    try:
+        yield
+    finally:
+        _root("umount", "--lazy", str(folder))
 
 
 def _private(one: World, path: str, instead: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from kernelspec_lib.conformance.traces import happens
 from kernelspec_lib.delivery.engine import Engine
 from tests.conformance.conftest import KERNEL, LAUNCHERS, none_of, site
-from tests.conformance.people import ROOT, Person, World, environment
+from tests.conformance.people import ROOT, STAGED, Person, World, environment
 from tests.docker.conftest import LOGIN
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
@@ -162,11 +162,16 @@ def own_world(own_engine: OwnEngine, world: World) -> Iterator[None]:
     """Lets that engine be the one of *world*: its socket stands where everybody looks for one."""
     socket = own_engine.folder / "docker.sock"
     link = f"ln -s {socket} /run/docker.sock"
-    script = f"mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/sudo && {link}"
+    aside = own_engine.folder / "staged"
+    aside.mkdir()
+    script = (
+        f"mount --rbind {STAGED} {aside} && mount -t tmpfs -o mode=755 tmpfs /run && "
+        f"mkdir /run/sudo {STAGED} && mount --rbind {aside} {STAGED} && {link}"
+    )
     done = world.run(["sh", "-c", script])
     assert done.returncode == 0, done.stderr
     yield
-    world.run(["umount", "--lazy", "/run"])
+    world.run(["umount", "--lazy", "/run", str(aside)])
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
