@@ -21,8 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PRIVATE = (
-    "/etc/kernelspec", "/etc/jupyter", "/etc/jupyterhub", "/etc/sudoers.d", "/usr/local/bin",
-    "/usr/local/share/jupyter", "/opt/jupyterhub",
+    "/etc/kernelspec", "/etc/jupyter", "/etc/jupyterhub", "/etc/skel", "/etc/sudoers.d",
+    "/usr/local/bin", "/usr/local/share/jupyter", "/opt/jupyterhub",
 )  # fmt: skip
 
 

@@ -23,6 +23,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.network]
 PICTURES = os.environ.get("KERNELSPEC_PICTURES")
 """A folder that takes the pictures, for docs/pictures."""
 
+SERVER_CONFIG = """
+from kernelspec_lib import hub
+
+hub.stop_in_order(c)
+c.LabApp.expose_app_in_browser = True
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+"""
 EATS = "rows = []\nwhile True:\n    rows.append(b'a row of a large table' * 10**6)"
 
 
@@ -32,8 +40,7 @@ def server(
 ) -> Iterator[Server]:
     """A server whose pages tell what they can be asked to do."""
     site(world)
-    expose = "from kernelspec_lib import hub\nhub.stop_in_order(c)\n"
-    world.write(hubs.SERVER_CONFIG, f"{expose}c.LabApp.expose_app_in_browser = True\n")
+    world.write(hubs.SERVER_CONFIG, SERVER_CONFIG)
     with hubs.running(world, tmp_path_factory.mktemp("hub")) as hub:
         yield hub.start(somebody("supervised"))
 
@@ -75,7 +82,8 @@ def test_a_notebook_is_told_why_its_kernel_died(server: Server, page: Page, tmp_
 
     page.open(address(server.hub, server.who, "lab/tree/report.ipynb"))
     page.wait("window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length == 2")
-    page.wait("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status == 'idle'")
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session?.kernel"
+    page.wait(f"{kernel}?.status == 'idle'")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells'), true")
     page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('45')")
     page.wait(
