@@ -144,7 +144,6 @@ def _world(folder: Path, needed: Sequence[Path]) -> Iterator[World]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    made = [Path(path) for path in PRIVATE if not Path(path).exists()]
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
@@ -157,8 +156,6 @@ def _world(folder: Path, needed: Sequence[Path]) -> Iterator[World]:
     finally:
         holder.kill()
         holder.communicate()
-        for path in made:
-            path.rmdir()
 
 
 @contextmanager
@@ -174,6 +171,7 @@ def _shared(folder: Path) -> Iterator[None]:
 
 
 def _private(one: World, path: str, instead: Path) -> None:
+    # Never removed again: it may be where another world begins.
     Path(path).mkdir(parents=True, exist_ok=True)
     instead.mkdir(mode=0o755)
     instead.chmod(Path(path).stat().st_mode & 0o7777)
