@@ -16,6 +16,7 @@ import click
 from kernelspec_lib.cli import common, running
 from kernelspec_lib.errors import CommandFailed, KernelspecError, ToolMissing, UsageError
 from kernelspec_lib.kernels import identity
+from kernelspec_lib.kernels.spec import for_owner
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, leads_out
 from kernelspec_lib.wording import printable, shown
@@ -134,6 +135,9 @@ def _try(
         with bench as place:
             report = trial.run(place, project, lock, read, timeout, progress.step)
     _print(report, "in a container of its image" if docker else "in an environment of its own")
+    if docker:
+        work = for_owner(policy.work_dir, owner).target
+        click.echo(f"only what a notebook writes into {work} outlives a restart or a crash")
     return 0 if report.passed else 1
 
 

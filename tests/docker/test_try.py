@@ -45,6 +45,8 @@ def test_every_lib_is_imported_by_its_own_names(
     assert lines[1] == "alpha 1.1 (import alpha): ok"
     assert lines[2].startswith("the kernel answered: Python 3.11.")
     assert lines[2].endswith(", in a container of its image")
+    work = f"/home/{LOGIN}/work"
+    assert lines[3] == f"only what a notebook writes into {work} outlives a restart or a crash"
     assert none_left(engine)
 
 
