@@ -144,9 +144,9 @@ def _outcome(case: Case, subject: Subject) -> tuple[Outcome, str]:
         case.run(subject)
     except NotRun as missing:
         return "not run", f"needs {missing}"
-    except (CaseFailed, KernelspecError, OSError) as error:
+    except (CaseFailed, KernelspecError) as error:
         return "failed", str(error)
-    except (RuntimeError, ValueError) as error:
-        # jupyter_client's own words for a kernel that does not do as it is told.
+    except Exception as error:
+        # jupyter_client has many words for a kernel that does not do as it is told.
         return "failed", f"{type(error).__name__}: {error}"
     return "passed", ""

@@ -82,7 +82,7 @@ def test_a_notebook_is_told_why_its_kernel_died(server: Server, page: Page, tmp_
 
     page.open(address(server.hub, server.who, "lab/tree/report.ipynb"))
     page.wait("window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length == 2")
-    kernel = "jupyterapp.shell.currentWidget.sessionContext.session?.kernel"
+    kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
     page.wait(f"{kernel}?.status == 'idle'")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells'), true")
     page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('45')")
