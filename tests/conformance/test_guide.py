@@ -53,6 +53,14 @@ def test_the_service_starts_what_the_guide_installs() -> None:
     assert not {"PrivateTmp", "PrivateMounts", "ProtectSystem", "ProtectHome"} & {*unit["Service"]}
 
 
+def test_the_readme_names_the_lines_of_the_guide() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    lines = [line.partition("#")[0].strip() for line in block.splitlines()]
+    assert len(lines) == 3
+    assert all(line in GUIDE for line in lines)
+
+
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", GUIDE):
         assert (ROOT / "docs" / target).exists(), target
