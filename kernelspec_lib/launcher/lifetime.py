@@ -27,10 +27,12 @@ def run(
 
     drop: called before anything is told, which needs no more than the user may do.
     """
-    signals = Signals(os.getppid())
+    # Behind sudo, that is sudo: what Jupyter kills when it kills its client.
+    parent = os.getppid()
+    signals = Signals(parent)
     try:
         called = call()
-        signals = Signals(called.server)
+        signals = Signals(called.server, parent)
         terms = Terms(called.policy, called.asked.get("resources", {}), called.login)
         running = launch.start(called, terms)
     except Exception as error:

@@ -29,25 +29,28 @@ _MAX_TAIL = 4000
 
 
 class Signals:
-    """What this process is told, as a descriptor that can be waited on; and its server's end."""
+    """What this process is told, as descriptors that can be waited on; and its server's end."""
 
-    def __init__(self, server: int) -> None:
+    def __init__(self, *above: int) -> None:
+        """above: the notebook server, and who else this process ends with."""
         self._reads, writes = os.pipe()
         os.set_blocking(writes, False)
         os.set_blocking(self._reads, False)
         signal.set_wakeup_fd(writes)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, lambda *_: None)
-        self.fds = [self._reads]
-        try:
-            self._server = os.pidfd_open(server)
-            self.fds.append(self._server)
-        except OSError:
-            self._server = -1
+        self._above: list[int] = []
+        self._gone = False
+        for pid in set(above):
+            try:
+                self._above.append(os.pidfd_open(pid))
+            except OSError:
+                self._gone = True
+        self.fds = [self._reads, *self._above]
 
     def server_ended(self) -> bool:
-        """Whether the notebook server is gone."""
-        return self._server < 0 or bool(select.select([self._server], [], [], 0)[0])
+        """Whether the notebook server is gone, or whoever else it was."""
+        return self._gone or bool(select.select(self._above, [], [], 0)[0])
 
     def told(self) -> set[int]:
         """The signals that have come."""
