@@ -28,7 +28,6 @@ from kernelspec_lib import hub
 
 hub.stop_in_order(c)
 c.LabApp.expose_app_in_browser = True
-c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 """
 EATS = "rows = []\nwhile True:\n    rows.append(b'a row of a large table' * 10**6)"
@@ -59,6 +58,7 @@ def address(hub: Hub, who: Person, path: str) -> str:
 def taken(page: Page, name: str, folder: Path) -> None:
     """A picture, which has something on it."""
     path = folder / f"{name}.png"
+    page.evaluate("document.querySelectorAll('.Toastify').forEach(one => one.remove())")
     page.picture(path)
     assert path.stat().st_size > 10_000
     if PICTURES:
@@ -82,13 +82,16 @@ def test_a_notebook_is_told_why_its_kernel_died(server: Server, page: Page, tmp_
 
     page.open(address(server.hub, server.who, "lab/tree/report.ipynb"))
     page.wait("window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length == 2")
-    kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
-    page.wait(f"{kernel}?.status == 'idle'")
+    # Only a page with a pointer has a current widget by itself.
+    notebook = "[...jupyterapp.shell.widgets('main')].find(one => one.sessionContext)"
+    page.wait(f"{notebook}?.sessionContext.session?.kernel?.status == 'idle'")
+    page.evaluate(f"jupyterapp.shell.activateById({notebook}.id), true")
+    page.wait("jupyterapp.commands.isEnabled('notebook:run-all-cells')")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells'), true")
     page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('45')")
-    page.wait(
-        "(document.querySelector('.jp-Dialog .jp-mod-accept')?.click(), "
-        "document.querySelectorAll('.jp-OutputArea')[1]?.innerText.includes('memory'))"
-    )
+    page.wait("document.querySelectorAll('.jp-OutputArea')[1]?.innerText.includes('memory')")
+    # Jupyter itself tells only this much.
+    page.wait("document.querySelector('.jp-Dialog')?.innerText.includes('appears to have died')")
+    page.evaluate("document.querySelector('.jp-Dialog .jp-mod-accept').click()")
     page.wait("!document.querySelector('.jp-Dialog')")
     taken(page, "out-of-memory", tmp_path)
