@@ -56,7 +56,7 @@ def test_the_service_starts_what_the_guide_installs() -> None:
 def test_the_readme_names_the_lines_of_the_guide() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    lines = [line.partition("#")[0].strip() for line in block.splitlines()]
+    lines = [line.partition("#")[0].strip() for line in block.splitlines() if line]
     assert len(lines) == 3
     assert all(line in GUIDE for line in lines)
 
