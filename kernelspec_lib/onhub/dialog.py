@@ -41,7 +41,7 @@ def image(ask: Mapping[str, Any], told: Callable[[str], None]) -> dict[str, Any]
     pinned = f"{bare}@{digest}" if at else None
     found = engine.look([pinned]).get(pinned) if pinned else None
     if found is None and ask["pull"]:
-        digest = engine.pull(reference, told) or ""
+        digest = engine.pull(pinned or reference, told) or ""
         pinned = pinned or (f"{bare}@{digest}" if digest else None)
     if found is None:
         found = engine.look([pinned or reference]).get(pinned or reference)

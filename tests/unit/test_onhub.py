@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -227,8 +228,39 @@ def test_killed_behind_any_step_it_is_old_or_new_and_the_next_run_completes(
     assert step > 5
 
 
+@pytest.mark.parametrize("had", ["link", "folder"])
+def test_killed_while_it_is_removed_it_is_there_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, had: str
+) -> None:
+    def removed(folder: Folder) -> None:
+        with folder.locked():
+            folder.remove("churn", "ada")
+
+    step = 0
+    while True:
+        folder = Folder(str(tmp_path / f"{had}-{step}"), nullcontext)
+        if had == "link":
+            put(folder, 0)
+            put(folder, 1)
+        else:
+            write(folder, content(1))
+        count = _die(lambda: removed(folder), monkeypatch, step)  # noqa: B023 - called at once
+        assert live(folder) in ({}, {"churn": "1"})
+        removed(folder)
+        assert (live(folder), files.names(folder.hidden)) == ({}, ["lock"])
+        if count <= step:
+            break
+        step += 1
+    assert step > 1
+
+
 def _put_and_die(folder: Folder, monkeypatch: pytest.MonkeyPatch, step: int) -> int:
     """Put the kernel 2, and die behind *step* changes. The number of changes made."""
+    return _die(lambda: put(folder, 2), monkeypatch, step)
+
+
+def _die(deed: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, step: int) -> int:
+    """Do *deed*, and die behind *step* changes of names. The number of changes made."""
     done = 0
 
     def dying(real: Any) -> Any:
@@ -249,7 +281,7 @@ def _put_and_die(folder: Folder, monkeypatch: pytest.MonkeyPatch, step: int) -> 
             patched.setattr(os, name, dying(getattr(os, name)))
         patched.setattr(files, "exchange", dying(files.exchange))
         try:
-            put(folder, 2)
+            deed()
         except Killed:
             return done
     return done

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,25 @@ def test_the_same_kernel_is_replaced_whole(tmp_path: Path) -> None:
     assert names(folder) == ["kernel.json"]
     assert json.loads((folder / "kernel.json").read_text())["display_name"] == "Second"
     assert names(tmp_path) == ["churn"]
+
+
+def test_there_is_no_moment_without_the_kernel(tmp_path: Path) -> None:
+    folder = tmp_path / "churn"
+    spec.write(a_spec(), folder, LOGOS)
+    ended = threading.Event()
+    texts: list[str] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            texts.append((folder / "kernel.json").read_text())
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        for number in range(30):
+            spec.write(a_spec(display_name=str(number)), folder, LOGOS)
+        ended.set()
+        looking.result()
+    assert all(json.loads(text)["metadata"]["kernelspec"]["owner"] == "ada" for text in texts)
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
