@@ -97,13 +97,23 @@ def roll_back(ask: Mapping[str, Any], told: Callable[[str], None]) -> dict[str, 
     with folder.locked():
         before = folder.path_before(kernel)
         own = kernels.made(before) if before else None
-        pinned = own.get("image") if own else None
-        if isinstance(pinned, str) and not engine.look([pinned]):
-            # Somebody removed it: the registry may have it still.
-            engine.pull(pinned, told)
+        if own is not None:
+            _bring_back(engine, str(own.get("image")), told)
         folder.roll_back(kernel, owner)
         _release(engine, folder, kernel, owner)
     return own or {}
+
+
+def _bring_back(engine: Engine, pinned: str, told: Callable[[str], None]) -> None:
+    """The image *pinned* is here, still or again. Raises Refused where it cannot be had."""
+    # The folder is its user's, who may have written anything there.
+    if not _REFERENCE.fullmatch(pinned):
+        raise Refused("the kernel before names no image")
+    if engine.look([pinned]):
+        return
+    if "@" not in pinned:
+        raise Refused(f"the image {pinned} of the kernel before is gone, and no registry has it")
+    engine.pull(pinned, told)
 
 
 def remove(ask: Mapping[str, Any], told: Callable[[str], None]) -> None:

@@ -76,7 +76,7 @@ class Engine:
     def pull(self, reference: str, told: Callable[[str], None]) -> str | None:
         """Pull *reference*; its digest, if the engine says one. Raises Refused, with its words."""
         process = subprocess.Popen(
-            (self.program, "pull", reference),
+            (self.program, "pull", "--", reference),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -209,6 +209,20 @@ def test_an_image_that_is_gone_is_stale_and_rollback_brings_it_back(
     assert (row["stale"], row["reason"]) == (True, "its image is not on the hub")
 
 
+def test_a_rollback_without_its_image_changes_nothing(site: Site, tmp_path: Path) -> None:
+    site.set_policy(registry=None)
+    prefix = f"--prefix={tmp_path}"
+    images = []
+    for version in ("q1", "q2"):
+        images.append(site.image(version, site.reference))
+        assert site.install(prefix).returncode == 0
+    assert site.engine.ask("image", "rm", "--force", images[0]).returncode == 0
+    done = site.run("rollback", "churn", prefix)
+    assert done.returncode == 3
+    assert f"the image {images[0]} of the kernel before is gone" in done.stderr
+    assert seen(tmp_path / "share/jupyter/kernels")["churn"]["image"] == images[1]
+
+
 def test_a_table_for_people(site: Site, tmp_path: Path) -> None:
     pinned = site.published("1")
     assert site.install(f"--prefix={tmp_path}").returncode == 0
