@@ -41,6 +41,7 @@ c.Spawner.cmd = ["{singleuser}"]
 c.Spawner.env_keep = ["PATH", "LANG"]
 c.Spawner.environment = dict(JUPYTERHUB_ALLOW_TOKEN_IN_URL="1")
 c.Spawner.notebook_dir = "~/work"
+c.JupyterHub.allow_named_servers = True
 c.Spawner.start_timeout = 180
 c.Spawner.http_timeout = 180
 """
@@ -68,21 +69,24 @@ class Hub:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json() if answer.content else None
 
-    def start(self, who: Person) -> Server:
-        """The server of *who*, once it is ready."""
+    def start(self, who: Person, name: str = "") -> Server:
+        """The server of *who*, once it is ready. name: of a further one."""
         try:
-            user = self.ask("GET", f"/hub/api/users/{who.login}")
+            servers = self._servers(who)
         except AssertionError:
-            user = self.ask("POST", f"/hub/api/users/{who.login}")
-        if not user["servers"]:
-            self.ask("POST", f"/hub/api/users/{who.login}/server")
-        wait(lambda: self.ask("GET", f"/hub/api/users/{who.login}")["servers"][""]["ready"])
-        return Server(hub=self, who=who)
+            servers = self.ask("POST", f"/hub/api/users/{who.login}")["servers"]
+        if name not in servers:
+            self.ask("POST", f"/hub/api/users/{who.login}/servers/{name}")
+        wait(lambda: self._servers(who)[name]["ready"])
+        return Server(hub=self, who=who, name=name)
 
-    def stop(self, who: Person) -> None:
-        """Stop the server of *who*, and wait until the hub says so."""
-        self.ask("DELETE", f"/hub/api/users/{who.login}/server")
-        wait(lambda: not self.ask("GET", f"/hub/api/users/{who.login}")["servers"])
+    def stop(self, who: Person, name: str = "") -> None:
+        """Stop a server of *who*, and wait until the hub says so."""
+        self.ask("DELETE", f"/hub/api/users/{who.login}/servers/{name}")
+        wait(lambda: name not in self._servers(who))
+
+    def _servers(self, who: Person) -> Any:
+        return self.ask("GET", f"/hub/api/users/{who.login}")["servers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +95,16 @@ class Server:
 
     hub: Hub
     who: Person
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Where it stands behind the hub."""
+        return f"/user/{self.who.login}/{self.name}".rstrip("/")
 
     def ask(self, method: str, path: str, /, **value: Any) -> Any:
         """What its REST interface answers."""
-        return self.hub.ask(method, f"/user/{self.who.login}/api/{path}", **value)
+        return self.hub.ask(method, f"{self.path}/api/{path}", **value)
 
     def start_kernel(self, name: str, folder: str = "") -> str:
         """The id of a new kernel, which need not have answered yet. folder: in the work folder."""
@@ -108,8 +118,7 @@ class Server:
     @contextmanager
     def channels(self, kernel: str) -> Iterator[Channels]:
         """The websocket that a notebook has to its kernel."""
-        login = self.who.login
-        url = f"{self.hub.url}/user/{login}/api/kernels/{kernel}/channels".replace("http", "ws", 1)
+        url = f"{self.hub.url}{self.path}/api/kernels/{kernel}/channels".replace("http", "ws", 1)
         connection = websocket.create_connection(
             url, header=[f"Authorization: token {self.hub.token}"], timeout=_PATIENCE
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from kernelspec_lib.conformance.traces import happens
 from kernelspec_lib.delivery.engine import Engine
 from tests.conformance import hub as hubs
 from tests.conformance.conftest import KERNEL, LAUNCHERS, containers_of, none_of, site
@@ -50,3 +51,19 @@ def test_a_stopped_server_leaves_no_kernel_and_harms_no_other(
     assert len(containers_of(engine, other)) == 1
     hub.stop(other)
     assert none_of(engine, other)
+
+
+def test_a_users_other_server_keeps_its_kernels(
+    hub: Hub, somebody: Callable[[str], Person], engine: Engine
+) -> None:
+    ada = somebody("direct")
+    first, second = hub.start(ada), hub.start(ada, "second")
+    stopped, kept = first.start_kernel(KERNEL), second.start_kernel(KERNEL)
+    first.execute(stopped, BUSY, until="begun")
+    second.execute(kept, "kept = 'kept'")
+    assert len(containers_of(engine, ada)) == 2
+    hub.stop(ada)
+    assert happens(lambda: len(containers_of(engine, ada)) == 1, 30)
+    assert second.execute(kept, "print(kept)") == "kept\n"
+    hub.stop(ada, "second")
+    assert none_of(engine, ada)
