@@ -1,6 +1,6 @@
 """Chromium without a screen, led by its own debugging protocol.
 
-Source: the Chrome DevTools Protocol, domains Page and Runtime.
+Source: the Chrome DevTools Protocol, domains Emulation, Input, Page and Runtime.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Page:
 
     def open(self, url: str) -> None:
         """Go there."""
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         self.call("Page.navigate", url=url)
 
     def evaluate(self, code: str) -> Any:
@@ -62,6 +63,21 @@ class Page:
         assert happens(lambda: bool(self.evaluate(code)), patience), self.evaluate(
             "document.body.innerText"
         )[:2000]
+
+    def click(self, selector: str) -> None:
+        """Click into the middle of what *selector* finds."""
+        x, y = self.evaluate(
+            f"(r => [r.x + r.width / 2, r.y + r.height / 2])"
+            f"(document.querySelector({selector!r}).getBoundingClientRect())"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def shift_enter(self) -> None:
+        """Press the keys that run a cell."""
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "modifiers": 8}
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, **key)
 
     def picture(self, path: Path) -> None:
         """Write what is to be seen as PNG."""
