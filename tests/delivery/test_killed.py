@@ -177,6 +177,20 @@ def test_killed_over_ssh(
         assert real.run("uninstall", "churn", *ssh_hub.words).returncode == 0
 
 
+def test_who_shares_a_kernel_starts_it_as_themselves(
+    real: Site, owner: parts.Account, deployer: parts.Account, tmp_path: Path
+) -> None:
+    group = {"members": [deployer.login], "kernels": [f"{owner.login}/churn"]}
+    real.set_policy(groups={"risk": group})
+    try:
+        assert real.install(f"--image={real.login}_churn:one").returncode == 0
+        theirs = deployer.home / ".local/share/jupyter/kernels"
+        assert started(theirs, deployer, tmp_path) == f"{deployer.uid} {deployer.home}/work\n"
+    finally:
+        assert real.run("uninstall", "churn").returncode == 0
+    assert seen(theirs) == {}
+
+
 @contextmanager
 def hub_folder(site: Site, deployer: parts.Account) -> Iterator[Path]:
     """A folder of all users' kernel specs, which the deployer may write."""
