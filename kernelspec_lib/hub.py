@@ -79,6 +79,7 @@ def remove_kernels(login: str, *, only_orphans: bool) -> int:
     only_orphans: spare kernels whose server runs. Raises CommandFailed, ToolMissing.
     """
     from kernelspec_lib.delivery import engine as engines
+    from kernelspec_lib.kernels import orphan
 
     docker = engines.find(os.environ, to_build=False)
     removed: set[str] = set()
@@ -89,7 +90,11 @@ def remove_kernels(login: str, *, only_orphans: bool) -> int:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         found = _containers(docker, login)
-        doomed = [one for one, *why in found if not only_orphans or _is_orphan(*why)]
+        doomed = [
+            one
+            for one, connection_file, parent in found
+            if not only_orphans or orphan.reason(connection_file, parent, orphan.commands)
+        ]
         for container in doomed:
             docker.ask("rm", "--force", "--volumes", container)
         removed.update(doomed)
@@ -116,21 +121,14 @@ def _containers(docker: Engine, login: str) -> Iterator[tuple[str, str, str]]:
         yield container, connection_file, parent
 
 
-def _is_orphan(connection_file: str, parent: str) -> bool:
-    pid, _, ticks = parent.partition(":")
-    if pid:
-        return _started(int(pid)) != int(ticks)
-    wanted = connection_file.encode()
-    return not any(wanted in _command(pid) for pid in _processes())
-
-
 def _clients(login: str) -> Iterator[int]:
     """The processes that are a `docker run` of a kernel of *login*."""
+    from kernelspec_lib.kernels import orphan
     from kernelspec_lib.kernels.container import OWNER_LABEL
 
     label = f"--label={OWNER_LABEL}={login}".encode()
-    for pid in _processes():
-        words = _command(pid).split(b"\0")
+    for pid in orphan.processes():
+        words = orphan.command(pid).split(b"\0")
         if label in words and Path(os.fsdecode(words[0])).name == "docker":
             yield pid
 
@@ -143,23 +141,3 @@ def _has_server(pid: int) -> bool:
     except OSError:
         return False
     return f"JPY_PARENT_PID={parent}".encode() in variables
-
-
-def _processes() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-
-
-def _command(pid: int) -> bytes:
-    """The words of process *pid*, each with a zero byte behind it; empty where it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def _started(pid: int) -> int:
-    """When process *pid* started, in clock ticks; -1 where there is none. Source: proc(5)."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except OSError:
-        return -1

@@ -20,6 +20,8 @@ VARIABLE = "KERNELSPEC_POLICY"
 
 _USUAL_PIDS = 4096
 """What a container gets that names no limit of processes."""
+_USUAL_WARN = 3600
+"""Seconds between the warning and the end of an idle kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,15 @@ class Group:
     base_images: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
     """Patterns with * and ? of owner/kernel: what others share with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """When a kernel that nobody uses is ended. Seconds."""
+
+    after: int
+    warn: int
+    """How long before that its user is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +141,8 @@ class Policy:
     mounts: tuple[Mount, ...] = ()
     read_only_root: bool = False
     launcher: Literal["direct", "supervised", "sudo"] = "direct"
+    idle: Idle | None = None
+    """None: a kernel may be idle for ever."""
 
     def enforces(self, code: str) -> bool:
         """Whether nobody may ignore the rule *code*. The site's own rules are never ignored."""
@@ -226,7 +239,14 @@ def _limits_from(value: Any) -> dict[str, Any]:
         "maximum_resources": maximum,
         "per_user": Budget(**value.get("per_user", {})),
         "groups": tuple(_group(name, one) for name, one in value.get("groups", {}).items()),
+        "idle": _idle(value["idle"]) if "idle" in value else None,
     }
+
+
+def _idle(value: Any) -> Idle:
+    after = policyfile.seconds(value["after"])
+    warn = policyfile.seconds(value["warn"]) if "warn" in value else min(_USUAL_WARN, after // 2)
+    return Idle(after=after, warn=warn)
 
 
 def _group(name: str, value: Any) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from kernelspec_lib.wording import shown
 DEED = "read the site policy"
 """What fails, in the sentence of FileUnusable."""
 
+_SPAN = re.compile(r"[1-9][0-9]{0,4}[mhd]")
 _Kind = TypeVar("_Kind", list[Any], dict[str, Any])
 
 
@@ -52,6 +54,7 @@ def _bytes(path: Path) -> bytes:
 def _meaningless(source: document.Document) -> Iterator[document.Fault]:
     """What in *source* the schema admits, and yet says nothing. What it refuses is passed over."""
     yield from _mixed_up(source)
+    yield from _late(source)
     libs = _inside(source.value, "libs", dict)
     for key in ("denied", "required"):
         for index, entry in enumerate(_inside(libs, key, list)):
@@ -90,6 +93,22 @@ def _mixed_up(source: document.Document) -> Iterator[document.Fault]:
     if told is not None and "{" not in naming.FIELD.sub("", pattern):
         pointer = "/image" if "image" in value else "/registry"
         yield _fault(source, pointer, "KS104", f"the pattern {told}", f"as in {naming.USUAL}")
+
+
+def _late(source: document.Document) -> Iterator[document.Fault]:
+    """A warning that would come before a kernel can be idle for so long."""
+    idle = _inside(source.value, "idle", dict)
+    after, warn = (seconds(idle.get(key)) for key in ("after", "warn"))
+    if after and warn and warn >= after:
+        told = f"the warning comes {idle['warn']} before the end, and the end after {idle['after']}"
+        yield _fault(source, "/idle/warn", "KS112", told, "warn later than that before the end")
+
+
+def seconds(text: Any) -> int:
+    """The seconds of a span such as "24h"; 0 for what is none."""
+    if not isinstance(text, str) or not _SPAN.fullmatch(text):
+        return 0
+    return int(text[:-1]) * {"m": 60, "h": 3600, "d": 86400}[text[-1]]
 
 
 def _inside(value: Any, key: str, kind: type[_Kind]) -> _Kind:

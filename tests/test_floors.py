@@ -17,6 +17,7 @@ FLOORS: dict[str, float] = {
     "cli": 7,
     "conformance": 6.5,
     "hub": 6.5,
+    "watch": 6.75,
     "checks": 6,
     "delivery": 6,
     "packages": 5,

@@ -44,6 +44,10 @@ class Body:
         """Let the first cell that runs say *text*, once."""
         self.value["Cmd"].append(f"--IPKernelApp.exec_lines={notes.in_first_cell(text)}")
 
+    def watch(self) -> None:
+        """Let the kernel count for how long it has been idle."""
+        self.value["Cmd"].append(f"--IPKernelApp.exec_lines={notes.watched()}")
+
     def user(self, uid: int, gid: int, groups: Sequence[int]) -> None:
         """The kernel is this user; groups: those that shared folders may be open to."""
         self.value["User"] = f"{uid}:{gid}"

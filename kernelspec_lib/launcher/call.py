@@ -91,7 +91,7 @@ def supervised(connection: Connection, resource_dir: str, environment: Mapping[s
     path = environment.get("KERNELSPEC_POLICY") or POLICY
     call = Call("supervised", connection, _kernel_json(resource_dir), policy_at(path, environment))
     call.groups = os.getgroups() if me else ()
-    call.socket = _socket(environment)
+    call.socket = socket_of(environment)
     named = environment.get("JPY_PARENT_PID", "")
     if named.isdecimal() and int(named) > 1 and os.path.exists(f"/proc/{named}"):
         call.server = int(named)
@@ -140,7 +140,8 @@ def _login(uid: int, owner: str) -> str:
     return name
 
 
-def _socket(environment: Mapping[str, str]) -> str:
+def socket_of(environment: Mapping[str, str]) -> str:
+    """The engine's socket, as DOCKER_HOST says it. Raises Refused for an engine elsewhere."""
     host = environment.get("DOCKER_HOST") or f"unix://{SOCKET}"
     if not host.startswith("unix://"):
         raise Refused(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BY_SIGNAL = 128
 _KILLED = _BY_SIGNAL + signal.SIGKILL
 """Exit codes, as a shell gives them."""
+REAPED = signal.SIGUSR2
+"""By which `kernelspec reap` ends a kernel that was idle for too long: it ends like no other."""
 
 
 class End:
@@ -32,6 +34,11 @@ class End:
         self.started, self.cell = ear.heard, ear.cell
         """started: whether it has answered once. cell: the header of its last cell's request."""
 
+    @property
+    def reaped(self) -> bool:
+        """Whether it was ended because it was idle. Nobody needs another at once."""
+        return not self.wanted and self.code == _BY_SIGNAL + REAPED
+
 
 def note(end: End, call: Call, terms: Terms, *, together: bool) -> str:
     """Why the kernel ended, for the notebook; empty where nobody has to be told.
@@ -40,6 +47,8 @@ def note(end: End, call: Call, terms: Terms, *, together: bool) -> str:
     """
     if end.wanted or end.code == 0:
         return ""
+    if end.reaped:
+        return notes.reaped(time.strftime("%H:%M"), terms.idle)
     if together and end.code == _KILLED and "memory" in terms.budget:
         return (
             f"The kernel was killed at {time.strftime('%H:%M')}: your kernels together needed more "

@@ -113,6 +113,8 @@ def _body(engine: Engine, call: Call, terms: Terms) -> Body:
     body = Body(image["Id"], labels)
     body.user(call.uid, call.gid, call.groups)
     body.limit(terms.limits)
+    if terms.idle:
+        body.watch()
     body.environment(
         call.login,
         call.asked.get("environment", {}),

@@ -51,7 +51,8 @@ def run(
     if drop:
         drop()
     if text := ends.note(end, called, terms, together=together):
-        if not end.started:
+        # Jupyter would start another one at once for which nobody has asked.
+        if not end.started or end.reaped:
             return _instead(connection, text, signals)
         _at_last(connection, called, text, end.cell)
     return FAILED if end.code is None else end.code

@@ -25,6 +25,48 @@ def in_first_cell(text: str) -> str:
     return f"exec({_TELLS.format(text=ascii(text))!a}, {{}})"
 
 
+IDLE, TELL = "kernelspec_idle", "kernelspec_tell"
+"""What `watched` adds to IPython: the seconds in which no cell ran; a text below the last one."""
+_WATCHED = """
+from IPython import get_ipython
+import time
+shell = get_ipython()
+seen = {"at": time.monotonic(), "cell": None}
+def begun(*_):
+    seen["at"] = None
+    seen["cell"] = getattr(shell.kernel, "get_parent", dict)() or seen["cell"]
+def ended(*_):
+    seen["at"] = time.monotonic()
+def idle():
+    return 0.0 if seen["at"] is None else time.monotonic() - seen["at"]
+def tell(text):
+    if not seen["cell"]:
+        return False
+    kernel, content = shell.kernel, {"name": "stderr", "text": text}
+    kernel.session.send(
+        kernel.iopub_socket, "stream", content, parent=seen["cell"], ident=b"stream.stderr"
+    )
+    return True
+shell.events.register("pre_run_cell", begun)
+shell.events.register("post_run_cell", ended)
+shell.kernelspec_idle, shell.kernelspec_tell = idle, tell
+"""
+
+
+def watched() -> str:
+    """A line for IPython by which a kernel tells for how long it has been idle, and speaks."""
+    return f"exec({_WATCHED!a}, {{}})"
+
+
+def reaped(when: str, after: str) -> str:
+    """after: what the policy says, such as "24h"; empty: it says nothing any more."""
+    limit = f" longer than the {after} that this site allows" if after else " for too long"
+    return (
+        f"The kernel was ended at {when}: it had been idle{limit}. All its variables are gone; "
+        "the files in the work folder are kept. Restart the kernel to go on."
+    )
+
+
 def engine_down(socket: str, reason: str) -> str:
     if reason == "Permission denied":
         return (

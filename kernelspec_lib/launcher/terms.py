@@ -32,7 +32,16 @@ class Folder:
 class Terms:
     """What one kernel of one user gets."""
 
-    __slots__ = ("budget", "limits", "maximum", "mounts", "network", "read_only_root", "work")
+    __slots__ = (
+        "budget",
+        "idle",
+        "limits",
+        "maximum",
+        "mounts",
+        "network",
+        "read_only_root",
+        "work",
+    )
 
     def __init__(self, policy: Mapping[str, Any], asked: Mapping[str, Any], login: str) -> None:
         """asked: the resources that the kernel asks for, as in requirements.json."""
@@ -51,6 +60,8 @@ class Terms:
         """memory and shm_size (bytes), cpus, pids, gpus (-1: all), each where there is one."""
         self.network: str = policy.get("network", "host")
         self.read_only_root: bool = policy.get("read_only_root", False)
+        self.idle: str = policy.get("idle", {}).get("after", "")
+        """For how long a kernel may be idle, as the policy writes it; empty: for ever."""
         work = policy.get("work_dir", "/home/{login}/work")
         self.work = _folder(work if isinstance(work, dict) else {"source": work}, login, False)
         self.mounts = [_folder(one, login, True) for one in policy.get("mounts", ())]
