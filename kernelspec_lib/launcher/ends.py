@@ -64,6 +64,8 @@ def note(end: End, call: Call, terms: Terms, *, together: bool) -> str:
     if not end.started:
         return f"The kernel ended while it started, with exit code {end.code}.{_last(end.said)}"
     number = end.code - _BY_SIGNAL
+    if number == signal.SIGTERM:
+        return f"The kernel was ended from outside, most often because Docker was stopped. {lost}."
     if number == signal.SIGKILL:
         return f"The kernel was killed from outside, by an administrator or by the machine. {lost}."
     if number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE):
