@@ -51,6 +51,11 @@ class Call:
     ) -> None:
         """kernel: the text of kernel.json and its path. policy: as it was read."""
         self.launcher, self.connection, self.policy = launcher, connection, policy
+        if policy.get("engine", "docker") != "docker":
+            raise Refused(
+                "The site policy asks for podman, and the launcher talks to Docker. Please tell "
+                'your administrator: with podman, "launcher" is "direct".'
+            )
         self.asked: Any = terms.asked_of(*kernel)
         """metadata.kernelspec of kernel.json."""
         self.uid, self.gid = connection.uid, connection.gid
