@@ -27,8 +27,8 @@ from tests.delivery import parts
 from tests.delivery.kernels import Site, seen
 from tests.docker.conftest import LOGIN, Kernel
 
-KILLS = int(os.environ.get("KERNELSPEC_KILLS", "6"))
-DEPLOYMENTS = int(os.environ.get("KERNELSPEC_DEPLOYMENTS", "8"))
+KILLS = int(os.environ.get("KERNELSPEC_KILLS", "4"))
+DEPLOYMENTS = int(os.environ.get("KERNELSPEC_DEPLOYMENTS", "6"))
 KERNELS = 5
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]

@@ -199,7 +199,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
                 "deep": {
                     "members": ["ada"],
                     "resources": {"maximum": {"gpus": 2}},
-                    "kernels": ["grace/churn", "alan/*"],
+                    "kernels": ["grace/churn", "bob/*"],
                 }
             },
             "environment": {"denied": ["LD_*"]},
@@ -217,7 +217,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert read.denied_libs[0].reason == "unsafe"
     assert (read.system_packages, read.denied_environment) == (("lib*",), ("LD_*",))
     assert [group.name for group in read.groups_of("ada")] == ["deep"]
-    assert read.groups[0].kernels == ("grace/churn", "alan/*")
+    assert read.groups[0].kernels == ("grace/churn", "bob/*")
     assert read.groups_of("bob") == read.groups_of(None) == ()
     assert (read.production_logins, read.enforced) == (frozenset({"ada"}), frozenset({"KS305"}))
     assert (read.per_user.memory, read.per_user.kernels) == ("16g", 3)
