@@ -46,6 +46,8 @@ class PackageFile:
     metadata: str
     requires_python: str | None = None
     yanked: str | bool = False
+    beside: bool = True
+    """Whether the metadata of a wheel lies beside it, too."""
 
     @property
     def sha256(self) -> str:
@@ -203,7 +205,7 @@ def tree(files: Iterable[PackageFile], *, html_only: bool = False) -> Respond:
         f"/files/{one.filename}.metadata": one.metadata.encode()
         for some in shelf.values()
         for one in some
-        if one.filename.endswith(".whl")
+        if one.beside and one.filename.endswith(".whl")
     }
 
     def respond(path: str, headers: Mapping[str, str]) -> Answer:
@@ -239,7 +241,7 @@ def _page(name: str, files: Sequence[PackageFile], wants_json: bool) -> Answer:
             "hashes": {"sha256": one.sha256},
             "requires-python": one.requires_python,
             "yanked": one.yanked,
-            "core-metadata": one.filename.endswith(".whl"),
+            "core-metadata": one.beside and one.filename.endswith(".whl"),
             "size": len(one.content),
         }
         for one in files

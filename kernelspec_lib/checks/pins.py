@@ -99,6 +99,8 @@ def _blamed(problem: Problem) -> Sequence[str]:
     match problem:
         case Conflict(libs=libs):
             return [lib.pointer for lib in libs] or ["/libs"]
+        case SourceOnly(held_by=(_, *_) as libs) | SourceRefused(held_by=(_, *_) as libs):
+            return [lib.pointer for lib in libs]
         case (
             NoWheel(lib=None, asked_by=libs)
             | OtherPython(lib=None, asked_by=libs)
@@ -132,6 +134,7 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
         case SourceRefused():
             behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
             which = ", which" if behind else ""
+            behind = _beside(problem.held_by) + behind
             message = f"{behind}{problem.name} {problem.version}{which} has no wheel for {python}"
             message += ", and this site builds nothing from sources"
             return message, _other_release(problem.name, problem.newest, behind, python)
@@ -195,6 +198,11 @@ def _behind(name: str, asked_by: Sequence[Lib]) -> str:
     return f"{wanting} {'needs' if len(asked_by) == 1 else 'need'} "
 
 
+def _beside(lines: Sequence[Lib]) -> str:
+    """Beside which *lines* it is so; empty where it is so anyway."""
+    return f"beside {' and '.join(map(_line, lines))}, " if lines else ""
+
+
 def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
     wants = f"Python {problem.requires_python}"
     behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
@@ -216,7 +224,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     python = f"Python {project.python_version}"
     behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
     release = f"{behind}{problem.name} {problem.version}{', which' if behind else ''}"
-    message = f"{release} has no wheel for {python}, only sources"
+    message = f"{_beside(problem.held_by)}{release} has no wheel for {python}, only sources"
     if problem.trust is Trust.APPROXIMATE:
         message += "; what it needs is known approximately"
     elif problem.trust is Trust.UNKNOWN:
@@ -228,7 +236,10 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
         hint += f", and usually needs {' '.join(missing)} in system_packages"
     elif not wanted:
         hint += ", and may want a compiler (gcc g++) in system_packages"
-    if problem.newest and not behind:
+    if problem.held_by:
+        hint += f"; with another version of {' and '.join(one.name for one in problem.held_by)} "
+        hint += "there are wheels"
+    elif problem.newest and not behind:
         hint += f"; {_other_release(problem.name, problem.newest, behind, python)}"
     return message, hint
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import reply as replies
 from kernelspec_lib.packages import wire
 from kernelspec_lib.packages.pagecache import PageCache
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.settings import CONNECTIONS, IndexConfig, configure
 
 if TYPE_CHECKING:
-    from kernelspec_lib.packages.reply import Reply
+    from kernelspec_lib.packages.reply import Part, Reply
     from kernelspec_lib.packages.transport import Patience, Transport
 
 __all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of", "signed_in"]
@@ -51,6 +52,12 @@ class Index(Protocol):
         """At least *limit* bytes of the file at *url*, or all of it where it has fewer.
 
         None: there is no such file. Raises IndexUnreachable.
+        """
+
+    def part(self, url: str, start: int, length: int) -> Part | None:
+        """*length* bytes from *start* on of the file at *url*; from a negative one, the last.
+
+        None: there is no such file, or its server sends no parts. Raises IndexUnreachable.
         """
 
 
@@ -116,6 +123,7 @@ class HttpIndex:
         self._pages: dict[str, Page | None] = {}
         self._asking: dict[str, Lock] = {}
         self._failed: dict[str, IndexUnreachable] = {}
+        self._undivided: set[str] = set()
 
     @property
     def _transport(self) -> Transport:
@@ -200,6 +208,20 @@ class HttpIndex:
         reply = self._transport.get(url, limit, whole=False)
         return reply.body if reply.found else None
 
+    def part(self, url: str, start: int, length: int) -> Part | None:
+        """As Index.part. A host that sent none is not asked for one again."""
+        host = urlsplit(url).netloc
+        if host in self._undivided:
+            return None
+        asking = replies.asking(start, length)
+        reply = self._transport.get(url, length, whole=False, conditions=asking)
+        if not reply.found:
+            return None
+        part = replies.part(reply, start, length)
+        if part is None:
+            self._undivided.add(host)
+        return part
+
     def _url(self, name: str) -> str:
         return f"{self._config.url}/{name}/"
 
@@ -281,3 +303,7 @@ class _Recent:
     def beginning(self, url: str, limit: int) -> bytes | None:
         """As Index.beginning."""
         return self._index.beginning(url, limit)
+
+    def part(self, url: str, start: int, length: int) -> Part | None:
+        """As Index.part."""
+        return self._index.part(url, start, length)

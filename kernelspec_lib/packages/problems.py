@@ -85,6 +85,9 @@ class SourceOnly:
     newest: Version | None
     """The newest that has a wheel."""
     asked_by: tuple[Lib, ...] = ()
+    held_by: tuple[Lib, ...] = ()
+    """Lines that hold it back: with others in their place, nothing of it would be built. They are
+    blamed, and not those that ask for it."""
     trust: Trust = Trust.EXACT
     """How far it is known what it needs."""
 
@@ -99,6 +102,7 @@ class SourceRefused:
     version: Version
     newest: Version | None
     asked_by: tuple[Lib, ...] = ()
+    held_by: tuple[Lib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

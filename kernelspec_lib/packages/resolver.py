@@ -13,7 +13,17 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import ahead, conflicts, guess, locking, sources, uv, verdicts
+from kernelspec_lib.packages import (
+    ahead,
+    behind,
+    conflicts,
+    guess,
+    locking,
+    needs,
+    sources,
+    uv,
+    verdicts,
+)
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.guess import Guess
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
@@ -162,6 +172,7 @@ def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:
             version=problem.version,
             newest=problem.newest,
             asked_by=problem.asked_by,
+            held_by=problem.held_by,
         )
     return problem
 
@@ -249,6 +260,8 @@ def _judged(
         # Nobody is blamed for what was true some minutes ago.
         chosen = locking.chosen(compiled, libs, solver.index)
         found = tuple(locking.recheck(chosen, solver))
+    pinned = [one.lib for one in problems if isinstance(one, SourceOnly) and one.lib]
+    found = (*behind.traced(found, pinned, libs, solver), *needs.unmet(chosen, solver))
     # What the direct look said of sources is said again, of what was chosen in the end.
     problems = tuple(one for one in problems if not isinstance(one, SourceOnly))
     problems += tuple(_knowing(solver.config, policy, one) for one in found)

@@ -20,9 +20,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import sources, uv
+from kernelspec_lib.packages import ranges, sources, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
-from kernelspec_lib.packages.metadata import Metadata
+from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.target import Target
 
@@ -83,6 +83,10 @@ class Solver:
                     return answer
                 nearest = nearest or answer
             answer = self._ask(wanted)
+        if nearest is None and isinstance(answer, uv.Compiled) and self._learn(answer):
+            # uv took a release for one that needs nothing, because nothing was known of it.
+            why = f"uv came to no end in {_ROUNDS} rounds"
+            raise self._unread("the libs", why, "pin those that have only sources")
         return nearest or answer
 
     def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
@@ -180,7 +184,7 @@ class Solver:
         # Where uv has gone back once it will go back again, and each step would be a run of it.
         older = [one for name, version in waiting for one in self._older(pages[name], version)]
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            ahead = [threads.submit(self._read, pages[name], version) for name, version in older]
+            ahead = [threads.submit(self._read, pages[name], version, 0) for name, version in older]
             for (name, version), read in zip(
                 waiting,
                 threads.map(lambda one: self._read(pages[one[0]], one[1]), waiting),
@@ -212,12 +216,23 @@ class Solver:
         wheels = [one for one in files if one.installs(self.target)]
         sources_ = [one for one in files if one.is_source_for(self.target)]
         told = [*wheels, *sources_][:1]
-        return any(one.metadata or one.filename.endswith(".tar.gz") for one in told)
+        return any(one.metadata or one.filename.endswith((".tar.gz", ".whl")) for one in told)
 
-    def _read(self, page: Page, version: Version) -> Metadata:
+    def _read(self, page: Page, version: Version, most: int = ranges.WHOLE) -> Metadata:
+        """What *version* needs, if that can be told. most: as in `sources.read`."""
         files = page.of(version)
         fitting = [one for one in files if one.installs(self.target)]
-        return sources.read(self.index, page.name, fitting or files, built=not fitting)
+        name, built = page.name, not fitting
+        told = sources.read(self.index, name, fitting or files, built=built, most=most)
+        if fitting and told.trust is Trust.UNKNOWN:
+            # It has needs, which pip would see: nothing could be said of a lock with it.
+            why = "the index has its metadata not beside its wheel, and in it there is none to read"
+            raise self._unread(f"{name} {version}", why, f"ask for another version of {name}")
+        return told
+
+    def _unread(self, what: str, why: str, remedy: str) -> IndexUnreachable:
+        reason = f"what {what} needs could not be told: {why}"
+        return IndexUnreachable(self.config.shown, reason, remedy)
 
     def _foresee(self, metadata: Metadata, extras: Collection[str]) -> None:
         """Lets be built what *metadata* asks for and what has no wheel that would do.

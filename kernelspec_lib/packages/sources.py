@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
+from kernelspec_lib.packages import ranges
 from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
 from kernelspec_lib.packages.pages import File
@@ -29,11 +31,15 @@ from kernelspec_lib.packages.pages import File
 _NEAR, _FAR = 64 * 1024, 2 * 1024 * 1024
 """Bytes of a tar.gz that are read: first, and where PKG-INFO did not say all."""
 _UNPACKED = 32 * 1024 * 1024
-_WHOLE = 16 * 1024 * 1024
-"""A zip has its contents at its end, so it is read whole, up to this size."""
 _TEXT = 4 * 1024 * 1024
 _MEMBER = re.compile(r"[^/]+/(?:[^/]+/)*?(?P<what>PKG-INFO|[^/]+\.egg-info/requires\.txt)")
 _EXACT = Version("2.2")
+_DIST_INFO = re.compile(r"[^/]+\.dist-info/METADATA")
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError,
+    OSError, ValueError, OverflowError,
+)  # fmt: skip
+"""What zipfile raises for what is no zip, or none that it can read."""
 
 
 # Its archives end with what setup.py left, 300 MB behind the PKG-INFO, which tells it from 4.0 on.
@@ -48,29 +54,43 @@ _PYSPARK = (
 )
 
 
-def read(index: Index, name: str, files: Sequence[File], *, built: bool = False) -> Metadata:
+def read(
+    index: Index,
+    name: str,
+    files: Sequence[File],
+    *,
+    built: bool = False,
+    most: int = ranges.WHOLE,
+) -> Metadata:
     """What the release of *name* with *files* needs. Raises IndexUnreachable.
 
     files: those of the release that count, wheels before others. built: its sources are meant.
+    most: bytes of a wheel, read whole because its server sends no parts of it.
     """
     wheel = next((one for one in files if one.tags is not None and not built), None)
     source = next((one for one in files if one.tags is None), None)
     chosen = wheel or source
     if chosen is None:
         return NOTHING
-    if chosen.metadata and (text := index.beginning(f"{chosen.url}.metadata", _TEXT)):
+    if chosen.metadata and (text := _beside(index, chosen)):
         told = _parsed(text)
         return told if wheel is None else replace(told, trust=Trust.EXACT)
     if wheel is not None:
-        return _of_wheel(index.beginning(wheel.url, _WHOLE))
+        return _of_wheel(ranges.opened(index, wheel.url, most))
     return _of_source(index, name, chosen, files)
+
+
+def _beside(index: Index, file: File) -> bytes | None:
+    """The metadata beside *file*; None where there is none, or something else."""
+    text = index.beginning(f"{file.url}.metadata", _TEXT)
+    return text if text and b"Metadata-Version:" in text else None
 
 
 def _of_source(index: Index, name: str, source: File, files: Sequence[File]) -> Metadata:
     # Wheels for other machines need what the one that is built here will need.
     for other in files:
         if other.tags is not None and other.metadata:
-            text = index.beginning(f"{other.url}.metadata", _TEXT)
+            text = _beside(index, other)
             if text:
                 return replace(_parsed(text), trust=Trust.APPROXIMATE)
     if source.filename.endswith(".zip"):
@@ -87,26 +107,42 @@ def _of_pyspark(told: Metadata, version: Version) -> Metadata:
     return told
 
 
-def _of_wheel(packed: bytes | None) -> Metadata:
+def _of_wheel(packed: io.BytesIO | ranges.Remote | None) -> Metadata:
+    """What the METADATA of a wheel says; NOTHING where there is no such thing, or more of them."""
+    if packed is None:
+        return NOTHING
     try:
-        with zipfile.ZipFile(io.BytesIO(packed or b"")) as archive:
-            for info in archive.infolist():
-                inside = re.fullmatch(r"[^/]+\.dist-info/METADATA", info.filename)
-                if inside and info.file_size <= _TEXT:
-                    return replace(_parsed(archive.read(info)), trust=Trust.EXACT)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
-        pass  # too large to have been read whole, or no wheel at all: pip will say so
+        with zipfile.ZipFile(packed) as archive:
+            inside = [one for one in archive.infolist() if _DIST_INFO.fullmatch(one.filename)]
+            text = _unpacked(archive, inside[0]) if len(inside) == 1 else b""
+            if b"Metadata-Version:" in text:
+                return replace(_parsed(text), trust=Trust.EXACT)
+    except _BROKEN:
+        pass
     return NOTHING
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The file *info*, unless it grows beyond all bounds: what it says of its size may be a lie."""
+    if info.file_size > _TEXT or info.compress_type not in (
+        zipfile.ZIP_STORED,
+        zipfile.ZIP_DEFLATED,
+    ):
+        raise zipfile.BadZipFile("it is too long, or packed so that its length is not known")
+    with archive.open(info) as member:
+        return member.read(_TEXT)
 
 
 def _of_zip(index: Index, file: File) -> Metadata:
     found: dict[str, bytes] = {}
+    packed = ranges.opened(index, file.url)
+    if packed is None:
+        return NOTHING
     try:
-        with zipfile.ZipFile(io.BytesIO(index.beginning(file.url, _WHOLE) or b"")) as archive:
+        with zipfile.ZipFile(packed) as archive:
             for info in archive.infolist():
-                if info.file_size <= _TEXT:
-                    _keep(found, info.filename, lambda info=info: archive.read(info))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+                _keep(found, info.filename, lambda info=info: _unpacked(archive, info))
+    except _BROKEN:
         pass
     return _together(found)
 

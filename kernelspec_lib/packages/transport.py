@@ -35,6 +35,7 @@ from kernelspec_lib.packages.settings import CONNECTIONS, IndexConfig
 _PIECE = 64 * 1024
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
+_PART, _NO_PARTS = 206, (416, 501)
 _MOST_SECONDS, _MOST_TRIES = 300.0, 6
 _NONE: Mapping[str, str] = MappingProxyType({})
 ACCEPT = (
@@ -187,13 +188,18 @@ class Transport:
                 if response.status_code == 304 and wanted.conditions:
                     self._answered = True
                     return Reply(found=True, url=url, unchanged=True)
-                self._judge(response)
+                if response.status_code in _NO_PARTS and "Range" in wanted.conditions:
+                    self._answered = True
+                    return Reply(found=True, url=url)
+                partly = response.status_code == _PART and "Range" in wanted.conditions
+                if not partly:
+                    self._judge(response)
                 if response.status_code in (404, 410):
                     self._answered = True
                     return Reply(found=False, url=url)
                 body = self._body(response, wanted.limit, wanted.whole)
                 self._answered = True
-                return reply.of(url, response.headers, body)
+                return reply.of(url, response.headers, body, partly=partly)
         raise self._unreachable("it sends from one address to the next without end")
 
     def _sent_on(self, url: str, location: str) -> str:

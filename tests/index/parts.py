@@ -138,6 +138,7 @@ worker_processes 1;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
+    {more}
     types {{ application/vnd.pypi.simple.v1+json json; text/html html; }}
     map $http_accept $kind {{ default html; "~pypi.simple.v1.json" json; }}
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
@@ -177,8 +178,11 @@ http {{
 
 
 @contextmanager
-def site(files: Sequence[PackageFile], folder: Path) -> Iterator[Site]:
-    """nginx with the static index of *files*: JSON, HTML, metadata files, ETags."""
+def site(files: Sequence[PackageFile], folder: Path, more: str = "") -> Iterator[Site]:
+    """nginx with the static index of *files*: JSON, HTML, metadata files, ETags.
+
+    more: of its configuration, such as "max_ranges 0;".
+    """
     nginx = program("nginx")
     ca = private_ca(folder)
     _lay_out(files, folder / "root")
@@ -186,7 +190,7 @@ def site(files: Sequence[PackageFile], folder: Path) -> Iterator[Site]:
     names = ("port", "tls_port", "expired_port", "mutual_port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     user = "user root;" if os.geteuid() == 0 else ""
-    text = _NGINX.format(folder=folder, user=user, token=TOKEN, **ports)
+    text = _NGINX.format(folder=folder, user=user, token=TOKEN, more=more, **ports)
     (folder / "nginx.conf").write_text(text)
     command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     with running(command, ports["port"], folder / "nginx.log"):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import requests
 from packaging.version import Version
 
 from kernelspec_lib.packages import wire
+from tests.catalogue import CATALOGUE
 from tests.index import socks
-from tests.index.parts import LOGIN, TOKEN, Proxy, Site, bare_environment
-from tests.package_index import JSON_TYPE, Answer, always_json, serving, tree, wheel
+from tests.index.parts import LOGIN, TOKEN, Proxy, Site, bare_environment, site
+from tests.package_index import JSON_TYPE, Answer, always_json, sdist, serving, tree, wheel
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -89,6 +91,29 @@ def test_devpi_s_html_says_the_same_as_its_json(devpi: str) -> None:
     assert set(one.releases) == set(other.releases) == {Version("1.0"), Version("2.0")}
     for version in one.releases:
         assert one.of(version) == other.of(version)
+
+
+HEAVY = [
+    replace(wheel("heavy", "2.0", requires=["common>=2"], code="#" * 17_000_000), beside=False),
+    sdist("heavy", "2.0", requires=["common>=2"]),
+    sdist("heavy", "1.0", requires=["common<2"]),
+    wheel("holding", "1.0", requires=["common<2"]),
+]
+"""Without its metadata, the large wheel of heavy would seem to stand beside holding."""
+
+
+def test_a_large_wheel_is_read_at_its_end(resolve: Run, tmp_path: Path) -> None:
+    with site([*CATALOGUE, *HEAVY], tmp_path) as running:
+        done = resolve(running.url(), "heavy", "holding")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "heavy==1.0" in (tmp_path / "kernel" / "requirements.lock").read_text()
+
+
+def test_a_large_wheel_whose_server_sends_no_parts_is_not_called_good(
+    resolve: Run, tmp_path: Path
+) -> None:
+    with site([*CATALOGUE, *HEAVY], tmp_path, "max_ranges 0;") as running:
+        is_out_of_reach(resolve(running.url(), "heavy", "holding"), "what heavy 2.0 needs")
 
 
 @pytest.mark.parametrize("by", ["url", "variable", "netrc", "uv", "keyring"])

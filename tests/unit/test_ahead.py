@@ -13,6 +13,7 @@ from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import ahead, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.reply import Part
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
 
@@ -44,6 +45,9 @@ class Asked:
         raise AssertionError
 
     def beginning(self, url: str, limit: int) -> bytes | None:
+        raise AssertionError
+
+    def part(self, url: str, start: int, length: int) -> Part | None:
         raise AssertionError
 
 

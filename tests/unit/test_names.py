@@ -9,6 +9,7 @@ from kernelspec_lib.packages import names
 from kernelspec_lib.packages.look import look
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import NoSuchVersion, UnknownLib
+from kernelspec_lib.packages.reply import Part
 from kernelspec_lib.packages.target import Target
 from tests.projects import a_project
 
@@ -40,6 +41,9 @@ class Shelf:
 
     def beginning(self, url: str, limit: int) -> bytes | None:
         raise AssertionError(url)
+
+    def part(self, url: str, start: int, length: int) -> Part | None:
+        raise AssertionError
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from kernelspec_lib.packages.problems import (
     UnknownLib,
     Yanked,
 )
+from kernelspec_lib.packages.reply import Part
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
@@ -439,6 +440,9 @@ def test_what_could_be_looked_at_is_told_beside_the_trouble(
 
         def beginning(self, url: str, limit: int) -> bytes | None:
             raise AssertionError("nothing to read")
+
+        def part(self, url: str, start: int, length: int) -> Part | None:
+            raise AssertionError
 
     config = IndexConfig(url="https://index.example/simple", origin="")
     bad = a_project("alpha==2", "beta")

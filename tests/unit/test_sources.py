@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from packaging.version import Version
 
 from kernelspec_lib.packages import sources
 from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.reply import Part
 from kernelspec_lib.packages.sources import Metadata, Trust
 
 URL = "https://index.example/files/"
@@ -33,8 +35,8 @@ e
 class Shelf:
     """An index that is files, and counts what was read of them."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = files
+    def __init__(self, files: Mapping[str, bytes], *, parts: bool = True) -> None:
+        self.files, self.parts = files, parts
         self.read = 0
 
     def page(self, name: str) -> Page | None:
@@ -50,6 +52,15 @@ class Shelf:
         text = self.files.get(url.removeprefix(URL))
         self.read += min(limit, len(text or b""))
         return text and text[:limit]
+
+    def part(self, url: str, start: int, length: int) -> Part | None:
+        text = self.files.get(url.removeprefix(URL))
+        if text is None or not self.parts:
+            return None
+        first = max(0, len(text) - length) if start < 0 else start
+        body = text[first : first + length]
+        self.read += len(body)
+        return Part(body=body, start=first, size=len(text))
 
 
 def file(filename: str, *, metadata: bool = False, version: str = "1") -> File:
@@ -168,3 +179,91 @@ def test_a_wheel_without_a_metadata_file_is_opened() -> None:
     shelf = Shelf({"a-1-x.whl": made.getvalue()})
     told = sources.read(shelf, "a", [file("a-1-x.whl")])
     assert (told.requires_python, told.trust) == (">=3.8", Trust.EXACT)
+
+
+def zipped(*members: tuple[str, bytes], how: int = zipfile.ZIP_STORED) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", how) as archive:
+        for path, text in members:
+            archive.writestr(zipfile.ZipInfo(path), text, how)
+    return made.getvalue()
+
+
+METADATA = ("a-1.dist-info/METADATA", NEW.encode())
+NOISE = ("a/big.bin", bytes(range(256)) * 80_000)
+"""20 MB: more than is ever read of a wheel."""
+
+
+def of_wheel(content: bytes, *, parts: bool = True) -> tuple[Metadata, int]:
+    """What the wheel tells, and how many bytes of it were read."""
+    shelf = Shelf({"a-1-x.whl": content}, parts=parts)
+    return sources.read(shelf, "a", [file("a-1-x.whl")]), shelf.read
+
+
+@pytest.mark.parametrize("members", [(NOISE, METADATA), (METADATA, NOISE)])
+def test_a_large_wheel_is_read_at_its_end(members: tuple[tuple[str, bytes], ...]) -> None:
+    told, read_ = of_wheel(zipped(*members))
+    assert (told.requires, told.trust) == (("b>=1",), Trust.EXACT)
+    assert read_ < 300_000
+
+
+def test_a_long_list_of_files_is_read_in_parts_too() -> None:
+    many = [(f"a/{'long' * 20}{number}.py", b"") for number in range(20_000)]
+    told, read_ = of_wheel(zipped(METADATA, NOISE, *many))
+    assert told.requires == ("b>=1",)
+    assert read_ < 3_500_000
+
+
+@pytest.mark.parametrize(("size", "trust"), [(1_000, Trust.EXACT), (80_000, Trust.UNKNOWN)])
+def test_without_parts_a_wheel_is_read_whole_up_to_a_bound(size: int, trust: Trust) -> None:
+    told, read_ = of_wheel(zipped(METADATA, ("a/b", bytes(range(256)) * size)), parts=False)
+    assert told.trust is trust
+    assert read_ <= 16 * 1024 * 1024
+
+
+def test_what_a_wheel_that_was_cut_off_ends_in_is_not_taken_for_it() -> None:
+    inner = zipped(("b-1.dist-info/METADATA", OLD.encode()))
+    front = bytes(16 * 1024 * 1024 - len(inner))
+    content = front + inner + zipped(NOISE, METADATA)
+    assert of_wheel(content, parts=False)[0].trust is Trust.UNKNOWN
+
+
+def test_a_bomb_in_the_metadata_is_unpacked_to_a_bound() -> None:
+    bomb = zipped((METADATA[0], NEW.encode() + bytes(40_000_000)), how=zipfile.ZIP_DEFLATED)
+    tracemalloc.start()
+    assert of_wheel(bomb)[0].trust is Trust.UNKNOWN
+    # It says that it is small.
+    size = (40_000_000 + len(NEW)).to_bytes(4, "little")
+    lying = bomb.replace(size, len(NEW).to_bytes(4, "little"))
+    assert lying != bomb
+    assert of_wheel(lying)[0].trust is Trust.UNKNOWN
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_can_grow_without_bound_is_not_unpacked(how: int) -> None:
+    assert of_wheel(zipped(METADATA, how=how))[0].trust is Trust.UNKNOWN
+
+
+@pytest.mark.parametrize("where", range(22))
+def test_a_list_of_files_that_lies_is_no_harm(where: int) -> None:
+    """Each byte of the end of the archive, which says where the list is and how long, set high."""
+    content = bytearray(zipped(NOISE, METADATA))
+    content[len(content) - 22 + where] = 0xFE
+    told, read_ = of_wheel(bytes(content))
+    assert told.trust is Trust.UNKNOWN or told.requires == ("b>=1",)
+    assert read_ < 20_000_000
+
+
+def test_two_metadata_files_are_none() -> None:
+    other = ("b-1.dist-info/METADATA", OLD.encode())
+    assert of_wheel(zipped(METADATA, other))[0].trust is Trust.UNKNOWN
+
+
+def test_a_metadata_file_that_is_none_is_not_believed() -> None:
+    page = b"<html>please sign in</html>"
+    shelf = Shelf({"a-1-x.whl": zipped(METADATA), "a-1-x.whl.metadata": page})
+    assert sources.read(shelf, "a", [file("a-1-x.whl", metadata=True)]).requires == ("b>=1",)
+    assert of_wheel(zipped((METADATA[0], page)))[0].trust is Trust.UNKNOWN

@@ -1,0 +1,67 @@
+"""Which of the user's lines are behind what has to be built.
+
+A pin without a wheel may hold others back: beside an old numpy, a library that has wheels for
+everything falls to a release that has to be built, or needs one. Then the old pin is the line to
+change, and not the library; that is tried before it is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from kernelspec_lib.packages import locking
+from kernelspec_lib.packages.problems import Problem, SourceOnly
+from kernelspec_lib.packages.solving import Solver
+from kernelspec_lib.project import Lib
+
+_MOST = 5
+"""Lines that are left out, one by one, to see who is held back by them."""
+
+
+def traced(
+    found: Sequence[Problem], pinned: Sequence[Lib], libs: Sequence[Lib], solver: Solver
+) -> tuple[Problem, ...]:
+    """*found*, where the lines to change are named of what only they make a build.
+
+    pinned: those of *libs* that have to be built themselves, whatever the others say. Raises
+    IndexUnreachable.
+    """
+    told = {id(one): one for one in found if isinstance(one, SourceOnly) and _others(one, pinned)}
+    for holders in _tried(pinned) if told else ():
+        waiting = [key for key, one in told.items() if not one.held_by]
+        if not waiting:
+            break
+        rest = [lib for lib in libs if lib not in holders]
+        building = _building(rest, solver) if rest else None
+        for key in waiting if building is not None else ():
+            if not building or not any(lib in building for lib in _others(told[key], pinned)):
+                told[key] = replace(told[key], held_by=tuple(holders))
+    return tuple(told.get(id(one), one) for one in found)
+
+
+def _others(problem: SourceOnly, pinned: Sequence[Lib]) -> list[Lib]:
+    """The lines that it is there for, and that have wheels themselves."""
+    behind = (problem.lib,) if problem.lib else problem.asked_by
+    return [lib for lib in behind if lib not in pinned]
+
+
+def _tried(pinned: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
+    for lib in pinned[:_MOST]:
+        yield (lib,)
+    if len(pinned) > 1:
+        yield pinned
+
+
+def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
+    """Those of *libs* that bring something to build; None: they do not stand by themselves."""
+    free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[], finals_only=True)
+    answer = free.stands([lib.requirement for lib in libs])
+    if answer is None:
+        return None
+    found: list[Lib] = []
+    for one in locking.chosen(answer, libs, solver.index.recent()):
+        files = one.files(solver.target)
+        if not files or files[0].tags is None:
+            found += one.roots
+    return found

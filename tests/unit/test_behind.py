@@ -1,0 +1,85 @@
+"""Which lines are blamed for what has to be built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from kernelspec_lib.checks import pins
+from kernelspec_lib.packages import resolver
+from kernelspec_lib.packages.index import IndexConfig
+from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.packages.problems import SourceOnly, SourceRefused
+from kernelspec_lib.packages.resolver import Unresolved
+from tests.catalogue import CATALOGUE
+from tests.package_index import sdist, serving, tree, wheel
+from tests.projects import a_project
+
+FILES = [
+    *CATALOGUE,
+    sdist("old", "1.0"),
+    wheel("old", "2.0"),
+    sdist("older", "1.0"),
+    wheel("framework", "2.0", requires=["old>=2"]),
+    wheel("framework", "1.0", requires=["old<2", "helper"]),
+    wheel("stubborn", "1.0", requires=["helper"]),
+    sdist("helper", "1.0"),
+]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Mapping[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
+
+
+def told(environment: Mapping[str, str], *libs: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """What has to be built with the line that is blamed for it, and the messages."""
+    project = a_project(*libs)
+    with serving(tree(FILES)) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        outcome = resolver.resolve(project, config, environment)
+    assert isinstance(outcome, Lock), outcome
+    built = [one for one in outcome.warnings if isinstance(one, SourceOnly)]
+    assert len(built) == len(outcome.warnings)
+    blamed = [
+        (one.name, str(lib.requirement))
+        for one in built
+        for lib in one.held_by or ((one.lib,) if one.lib else one.asked_by)
+    ]
+    messages = [one.message for one in pins.check(project, outcome)]
+    return sorted(blamed), messages
+
+
+def test_a_pin_is_blamed_for_whom_it_holds_back(environment: Mapping[str, str]) -> None:
+    blamed, messages = told(environment, "older==1.0", "old==1.0", "framework")
+    assert blamed == [("helper", "old==1.0"), ("old", "old==1.0"), ("older", "older==1.0")]
+    assert (
+        "beside old==1.0, framework needs helper 1.0, which has no wheel for Python 3.11, "
+        "only sources"
+    ) in messages
+
+
+def test_a_line_that_brings_a_build_by_itself_is_blamed(environment: Mapping[str, str]) -> None:
+    blamed, _ = told(environment, "old==1.0", "stubborn")
+    assert blamed == [("helper", "stubborn"), ("old", "old==1.0")]
+
+
+def test_both_are_blamed_where_one_of_them_would_do(environment: Mapping[str, str]) -> None:
+    blamed, _ = told(environment, "old==1.0", "framework", "stubborn")
+    assert ("helper", "stubborn") in blamed
+
+
+def test_a_site_that_builds_nothing_is_told_of_the_pin(environment: Mapping[str, str]) -> None:
+    lines = a_project("old==1.0", "framework").libs
+    problem = SourceRefused(
+        lib=None, name="helper", version=Version("1.0"),
+        newest=None, asked_by=lines[1:], held_by=lines[:1],
+    )  # fmt: skip
+    project = a_project("old==1.0", "framework")
+    (finding,) = pins.check(project, Unresolved(problems=(problem,)))
+    assert finding.pointer == project.libs[0].pointer
+    assert finding.message.startswith("beside old==1.0, framework needs helper 1.0, which has no")
