@@ -7,8 +7,11 @@ its word is taken.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,15 @@ from kernelspec_lib.packages.problems import Conflict
 from kernelspec_lib.packages.solving import Solver
 
 _MAX_BYTES = 4 * 1024 * 1024
+_SUFFIX = ".msgpack"
+_OF_EXTRA = re.compile(r";(?!.*\bor\b).*\bextra\s*==")
 
 
 def unmet(packages: Sequence[Chosen], solver: Solver) -> Iterator[Conflict]:
     """What one of *packages* needs, and none of them is."""
     pins = {one.pin.name: one for one in packages}
-    needs = {name: list(_needs(one, solver)) for name, one in pins.items()}
+    folders = _folders(solver.cache)
+    needs = {name: _needs(one, solver, folders) for name, one in pins.items()}
     extras = {name: {"", *solver.extras.get(name, ())} for name in pins}
     for name in _settled(needs, extras, solver):
         for need in _counted(needs[name], extras[name], solver):
@@ -38,7 +44,7 @@ def unmet(packages: Sequence[Chosen], solver: Solver) -> Iterator[Conflict]:
 
 
 def _settled(
-    needs: Mapping[str, Sequence[Requirement]],
+    needs: Mapping[str, Sequence[str]],
     extras: Mapping[str, set[str]],
     solver: Solver,
 ) -> list[str]:
@@ -54,39 +60,53 @@ def _settled(
     return list(needs)
 
 
-def _counted(
-    needs: Sequence[Requirement], extras: set[str], solver: Solver
-) -> Iterator[Requirement]:
+def _counted(needs: Sequence[str], extras: set[str], solver: Solver) -> Iterator[Requirement]:
     """Those of *needs* that hold on the target, with one of *extras*."""
     seen = [{**solver.target.marker_environment, "extra": one} for one in sorted(extras)]
-    for need in needs:
-        if need.url is None and (need.marker is None or any(map(need.marker.evaluate, seen))):
+    for text in needs:
+        # Most are for extras that nobody wants, and reading them takes longer than all else.
+        if len(extras) == 1 and _OF_EXTRA.search(text):
+            continue
+        need = _parsed(text)
+        if need is None or need.url is not None:
+            continue
+        if need.marker is None or any(map(need.marker.evaluate, seen)):
             yield need
 
 
-def _needs(one: Chosen, solver: Solver) -> Iterator[Requirement]:
+@lru_cache(maxsize=2048)
+def _parsed(text: str) -> Requirement | None:
+    """None: it is no requirement. Many kernels have the same ones."""
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        return None
+
+
+def _needs(one: Chosen, solver: Solver, folders: Sequence[Path]) -> Sequence[str]:
     known = solver.learnt.get(one.pin.name, {}).get(one.version)
-    told: Sequence[str]
     if known is not None:
-        told = known.requires if known.trust is not Trust.UNKNOWN else ()
-    else:
-        told = _read_by_uv(one, solver.cache)
-    for text in told:
-        with suppress(InvalidRequirement, RecursionError):
-            yield Requirement(text)
+        return known.requires if known.trust is not Trust.UNKNOWN else ()
+    return _read_by_uv(one, folders)
 
 
-def _read_by_uv(one: Chosen, cache: Path | None) -> Sequence[str]:
-    """The requirements that uv read of one of the wheels; none where it kept nothing of them."""
+def _folders(cache: Path | None) -> Sequence[Path]:
+    """Where uv keeps what it read of wheels: a folder for each index."""
     if cache is None:
         return ()
+    return [*cache.glob("wheels-v*/index/*"), *cache.glob("wheels-v*/*")]
+
+
+def _read_by_uv(one: Chosen, folders: Sequence[Path]) -> Sequence[str]:
+    """The requirements that uv read of one of the wheels; none where it kept nothing of them."""
     own = [file.url.encode() for file in one.page.of(one.version) if file.tags is not None]
-    name = one.pin.name
-    with suppress(OSError, ValueError, msgspec.MsgspecError):
-        for pattern in (f"wheels-v*/*/{name}", f"wheels-v*/index/*/{name}"):
-            for path in sorted(cache.glob(f"{pattern}/{one.pin.version}-*.msgpack")):
-                if path.stat().st_size <= _MAX_BYTES:
-                    raw = path.read_bytes()
+    name, start = one.pin.name, f"{one.pin.version}-"
+    for folder in folders:
+        with suppress(OSError, ValueError, msgspec.MsgspecError), os.scandir(folder / name) as kept:
+            for entry in kept:
+                named = entry.name.startswith(start) and entry.name.endswith(_SUFFIX)
+                if named and entry.stat().st_size <= _MAX_BYTES:
+                    raw = Path(entry.path).read_bytes()
                     # The cache is of several indexes: counted is what came from this very file.
                     if any(url in raw for url in own):
                         return _requirements(raw, name, one.version)
