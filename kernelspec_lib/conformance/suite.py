@@ -21,7 +21,7 @@ AT_ONCE = "KERNELSPEC_CONFORMANCE_AT_ONCE"
 IN_A_ROW = "KERNELSPEC_CONFORMANCE_IN_A_ROW"
 """Name how many kernels the two largest cases start."""
 
-_PATIENCE, _PATIENCE_KNOWN = 30.0, 5.0
+_PATIENCE, _PATIENCE_KNOWN = 30.0, 3.0
 
 
 def _elsewhere(needs: str) -> Callable[[Subject], None]:
