@@ -134,11 +134,7 @@ def world(folder: Path, needed: Sequence[Path] = ()) -> Iterator[World]:
 
     needed: folders that must be reached in it, besides those of this Python.
     """
-    with _shared(Path(STAGED)):
-        yield from _world(folder, needed)
-
-
-def _world(folder: Path, needed: Sequence[Path]) -> Iterator[World]:
+    _share(Path(STAGED))
     holder = subprocess.Popen(
         ["unshare", "--mount", "--propagation=unchanged", "sh", "-c", _APART.format(STAGED)],
         stdout=subprocess.PIPE,
@@ -158,16 +154,19 @@ def _world(folder: Path, needed: Sequence[Path]) -> Iterator[World]:
         holder.communicate()
 
 
-@contextmanager
-def _shared(folder: Path) -> Iterator[None]:
-    """Let mounts in *folder* be seen by name spaces that are made from now on, and theirs here."""
+def _share(folder: Path) -> None:
+    """Let mounts in *folder* be seen by name spaces that are made from now on, and theirs here.
+
+    It stays so until the machine restarts: another world may stand on it.
+    """
     folder.mkdir(mode=0o755, exist_ok=True)
-    _root("mount", "--rbind", str(folder), str(folder))
-    _root("mount", "--make-shared", str(folder))
-    try:
-        yield
-    finally:
-        _root("umount", "--lazy", str(folder))
+    words = ["findmnt", "--noheadings", "--output=PROPAGATION", str(folder)]
+    if (
+        subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+        != "shared"
+    ):
+        _root("mount", "--rbind", str(folder), str(folder))
+        _root("mount", "--make-shared", str(folder))
 
 
 def _private(one: World, path: str, instead: Path) -> None:
