@@ -37,6 +37,7 @@ COMMANDS = {
     "rollback": "hub",
     "list": "hub",
     "prune": "prune",
+    "doctor": "doctor",
     "top": "top",
     "limit": "top",
     "reap": "top",
