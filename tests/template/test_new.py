@@ -157,7 +157,7 @@ def typed(out: Path, home: Path, answers: str, *options: str) -> tuple[int, str]
 
 
 def test_asks_on_a_terminal_and_asks_again(home: Path, out: Path) -> None:
-    code, screen = typed(out, home, "Churn Model\nchurn-model\n\n3.x\n3.12\npolars\n")
+    code, screen = typed(out, home, "Churn Model\nchurn-model\n\n3.x\n3.12\npolars\n\n")
     assert code == 0, screen
     for question in template.questions():
         assert question.prompt in screen
@@ -170,10 +170,10 @@ def test_asks_on_a_terminal_and_asks_again(home: Path, out: Path) -> None:
 
 def test_asks_only_what_no_option_answers(home: Path, out: Path) -> None:
     options = ("--kernel-name", "churn-model", "--display-name", "x", "--python", "3.12")
-    code, screen = typed(out, home, "\n", *options)
+    code, screen = typed(out, home, "\n\n", *options)
     assert code == 0, screen
     prompts = {one.name: one.prompt in screen for one in template.questions()}
-    assert [name for name, asked in prompts.items() if asked] == ["libs"]
+    assert [name for name, asked in prompts.items() if asked] == ["libs", "pipeline"]
 
 
 def test_the_end_of_input_on_a_terminal_is_an_interruption(home: Path, out: Path) -> None:
