@@ -25,8 +25,9 @@ BAD = (
 DOCKERFILE = """\
 ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}
-COPY requirements.lock .
-RUN pip install --index-url https://e.example/simple --no-deps --require-hashes -r requirements.lock
+RUN --mount=type=bind,source=requirements.lock,target=/requirements.lock \\
+    pip install --no-cache-dir -i https://e.example/simple --no-deps --require-hashes \\
+    -r /requirements.lock
 """
 Run = Callable[..., tuple[int, str, str]]
 

@@ -6,14 +6,14 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from kernelspec_lib import cifile, data, yamltext
+from kernelspec_lib import cifile, yamltext
 from kernelspec_lib.checks import lint_jobs
 from kernelspec_lib.checks.told import Told
 from kernelspec_lib.cifile import CIFile, Job
 from kernelspec_lib.dockerfile import Word
 from kernelspec_lib.document import START, Span
 from kernelspec_lib.findings import Finding
-from kernelspec_lib.project import CI_FILE, Unusable
+from kernelspec_lib.project import Unusable
 from kernelspec_lib.wording import shown
 from kernelspec_lib.yamltext import Mapped, Scalar, Unreadable
 
@@ -39,7 +39,7 @@ def check(
     and without one nothing is built. included: patterns of the files that bring the site's lint;
     none: whatever a file of another repository brings is trusted. local: reads a file of this one.
     """
-    if text is None or text == _template():
+    if text is None:
         return
     lines = text.split("\n") if isinstance(text, str) else [""]
     for code, span, message, hint in _told(text, included, local):
@@ -53,12 +53,6 @@ def _within(span: Span, lines: Sequence[str]) -> Span:
     width = len(lines[min(span.line, len(lines)) - 1])
     column = min(span.column, max(width, 1))
     return Span(line=span.line, column=column, end_line=span.line, end_column=max(width, 1) + 1)
-
-
-def _template() -> str:
-    # Most folders hold the file that they were made with, and reading YAML takes its time.
-    file = data.root() / "{{cookiecutter.kernel_name}}" / CI_FILE
-    return file.read_text(encoding="utf-8")
 
 
 def _told(text: str | Unusable, included: Sequence[str], local: Reader) -> Iterator[Told]:

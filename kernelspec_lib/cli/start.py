@@ -137,7 +137,7 @@ def _try(
     _print(report, "in a container of its image" if docker else "in an environment of its own")
     if docker:
         work = for_owner(policy.work_dir, owner).target
-        click.echo(f"only what a notebook writes into {work} outlives a restart or a crash")
+        common.echo(f"only what a notebook writes into {work} outlives a restart or a crash")
     return 0 if report.passed else 1
 
 

@@ -90,7 +90,7 @@ def test_another_refused_answer_leaves_nothing_behind(home: Path, out: Path, ans
 
 
 def test_asks_with_the_prompts_and_takes_hostile_answers(home: Path, out: Path) -> None:
-    typed = "churn-model\n{{ 7 * 7 }} \"'''\\\n2\npandas>=2,<3\n"
+    typed = "churn-model\n{{ 7 * 7 }} \"'''\\\n2\npandas>=2,<3\n\n"
     command = [sys.executable, "-m", "cookiecutter", str(support.ROOT), "-o", str(out)]
     told = subprocess.run(
         command, input=typed, env=support.environment(home), capture_output=True, text=True

@@ -236,4 +236,4 @@ def test_the_dockerfile_needs_no_registry_for_its_own_language(out: Path) -> Non
     assert not re.search(r"^#\s*syntax\s*=", text, re.MULTILINE)
     assert "<<" not in text, "heredocs need a newer frontend than Docker 20.10 has"
     instructions = re.findall(r"^(ARG|FROM)\b", text, re.MULTILINE)
-    assert instructions == ["ARG", "FROM", "ARG"]
+    assert instructions == ["ARG", "ARG", "FROM", "FROM", "ARG"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernelspec_lib import data, yamltext
+from kernelspec_lib import template, yamltext
 from kernelspec_lib.checks.cifile import check
 from kernelspec_lib.project import Unusable
+from tests.template import support
 
 LINT = "lint:\n  stage: build\n  script: [kernelspec lint .]\n"
 BUILD = "build:\n  stage: test\n  script: [kernelspec build .]\n"
@@ -34,11 +36,10 @@ def linted(*lines: str, more: str = "") -> list[tuple[str, int, int]]:
     return found(f"lint:\n  stage: build\n  script:\n{script}{more}{BUILD}")
 
 
-def test_the_generated_file_passes_with_its_fast_way_and_without() -> None:
-    file = data.root() / "{{cookiecutter.kernel_name}}" / ".gitlab-ci.yml"
-    text = file.read_text(encoding="utf-8")
-    assert found(text) == []
-    assert found(text + "\n# a remark\n") == []
+@pytest.mark.parametrize("source", ["runner", "registry.example/ci/kernelspec:1", "group/ci:k.yml"])
+def test_the_generated_file_passes(source: str, tmp_path: Path) -> None:
+    folder = template.generate({**support.GOOD, "pipeline": source}, tmp_path)
+    assert found((folder / ".gitlab-ci.yml").read_text(encoding="utf-8")) == []
 
 
 def test_a_folder_without_a_ci_file_has_none_in_a_repository_of_many() -> None:
