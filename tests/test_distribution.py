@@ -15,7 +15,13 @@ from kernelspec_lib import __version__
 
 ROOT = Path(__file__).parent.parent
 STEM = f"kernelspec_lib-{__version__}"
-CARRIED = ("schema/", "hooks/", "cookiecutter.json", "{{cookiecutter.kernel_name}}/")
+CARRIED = (
+    "schema/",
+    "hooks/",
+    "docs/sudoers/",
+    "cookiecutter.json",
+    "{{cookiecutter.kernel_name}}/",
+)
 
 
 def tracked() -> set[str]:

@@ -53,15 +53,19 @@ def start(call: Call, terms: Terms) -> Running:
 
 
 def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running:
-    turn = call.stage.lock()
     try:
-        budget.check(engine, terms, _clear(engine, call))
         body = _body(engine, call, terms)
         if group := budget.group(engine, call.login, terms):
             body.host["CgroupParent"] = group
         strained = cgroups.strained(call.login) if group else 0
-        target = f"/containers/create?name={quoted(name_of(call))}"
-        container: str = engine.ask("POST", target, body.value)["Id"]
+        # What is made counts for the next one. To start it takes longer, and needs no turn.
+        turn = call.stage.lock()
+        try:
+            budget.check(engine, terms, _clear(engine, call))
+            target = f"/containers/create?name={quoted(name_of(call))}"
+            container: str = engine.ask("POST", target, body.value)["Id"]
+        finally:
+            os.close(turn)
         dog.guard(container)
         output = engine.attach(container)
         engine.ask("POST", f"/containers/{container}/start")
@@ -70,7 +74,6 @@ def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running
         network.leave(call)
         raise
     finally:
-        os.close(turn)
         call.stage.clear()
     return Running(engine, container, output, dog, strained)
 

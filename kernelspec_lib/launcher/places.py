@@ -62,8 +62,10 @@ def _make_for(path: str, owner: AsOwner) -> None:
     """Make *path* in a folder of root's, where its owner may not; or see that it is there."""
     above, name = os.path.split(path.rstrip("/"))
     absent = False
-    if os.geteuid() or trust.roots_own(f"{above}/x") is None:
+    found = trust.roots_own(f"{above}/{name}")
+    if os.geteuid() or found is None:
         raise PermissionError(1, f"{above} is not open to its owner")
+    above, name = os.path.split(found)
     parent = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         with contextlib.suppress(FileExistsError):

@@ -152,6 +152,38 @@ def test_a_user_without_docker_has_a_kernel(
     ]
 
 
+def test_what_is_told_in_the_notebook_is_told_by_the_user_and_not_by_root(
+    ada: pwd.struct_passwd, site: Site, churn: Kernel, engine: Engine
+) -> None:
+    site.kernel("absent-image", "absent/image:latest")
+    made = launched.users_manager(ada, site.folder / "kernels", "absent-image")
+    with launched.running(made, churn, {"PATH": os.environ["PATH"]}, Path(ada.pw_dir)) as one:
+        assert one.execute("1")[1] == "KernelNotStarted"
+        group = one.manager.provisioner.pgid  # type: ignore[union-attr]
+        members = [path for path in Path("/proc").glob("[0-9]*") if is_in(path, group)]
+        told = [path for path in members if b"kernelspec-launch" in command_of(path)]
+        uids = {line for path in told for line in uids_of(path)}
+        # sudo itself stays root's; the launcher has nothing of root any more.
+        assert f"Uid:\t{ada.pw_uid}\t{ada.pw_uid}\t{ada.pw_uid}\t{ada.pw_uid}" in uids
+    assert owned(ADA, engine) == []
+
+
+def is_in(process: Path, group: int) -> bool:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[2]) == group
+    except OSError:
+        return False
+
+
+def command_of(process: Path) -> bytes:
+    return (process / "cmdline").read_bytes()
+
+
+def uids_of(process: Path) -> list[str]:
+    status = (process / "status").read_text()
+    return [line for line in status.splitlines() if line.startswith("Uid:")]
+
+
 def test_a_user_can_kill_the_launcher_and_the_container_goes_with_it(
     ada: pwd.struct_passwd, site: Site, churn: Kernel, engine: Engine
 ) -> None:
