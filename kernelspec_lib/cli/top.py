@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernelspec_lib import atomic
-from kernelspec_lib.cli import common, running
+from kernelspec_lib.cli import common
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.kernels import budget, identity
 from kernelspec_lib.launcher import notes, terms
@@ -54,7 +54,13 @@ class _Watch:
 
     def look(self) -> list[Row]:
         """A row for each kernel at this moment."""
-        found = tuple(containers.listed(self.socket, self.login))
+        return self._seen(tuple(containers.listed(self.socket, self.login)))
+
+    def again(self) -> list[Row]:
+        """The same kernels at this moment, which takes the engine no time."""
+        return self._seen(self.before.kernels if self.before else ())
+
+    def _seen(self, found: tuple[containers.Kernel, ...]) -> list[Row]:
         used = {one.id: usage.of(one.pid) for one in found}
         look = Look(now=time.time(), kernels=found, usage=used)
         seen = rows.seen(look, self.traces)
@@ -108,7 +114,7 @@ def _twice(watch: _Watch) -> list[Row]:
     if not found:
         return found
     time.sleep(_GLANCE)
-    return watch.look()
+    return watch.again()
 
 
 def _expose(watch: _Watch, path: str) -> None:
@@ -242,6 +248,8 @@ def reap_command(
     Orphaned: the connection file, the server or the `docker run` is gone. How long a kernel may be
     idle is `idle` in the policy; its user is told in the notebook first.
     """
+    from kernelspec_lib.cli import running
+
     policy = common.policy_in_force(policy_path)
     watch = _Watch(policy, _whose(login))
     only_planned = sys.stdout.isatty() if dry_run is None else dry_run
