@@ -237,8 +237,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     elif not wanted:
         hint += ", and may want a compiler (gcc g++) in system_packages"
     if problem.held_by:
-        hint += f"; with another version of {' and '.join(one.name for one in problem.held_by)} "
-        hint += "there are wheels"
+        hint += f"; without {' and '.join(map(_line, problem.held_by))} it would not be built"
     elif problem.newest and not behind:
         hint += f"; {_other_release(problem.name, problem.newest, behind, python)}"
     return message, hint

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import locking
 from kernelspec_lib.packages.problems import Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
@@ -24,8 +25,7 @@ def traced(
 ) -> tuple[Problem, ...]:
     """*found*, where the lines to change are named of what only they make a build.
 
-    pinned: those of *libs* that have to be built themselves, whatever the others say. Raises
-    IndexUnreachable.
+    pinned: those of *libs* that have to be built themselves, whatever the others say.
     """
     told = {id(one): one for one in found if isinstance(one, SourceOnly) and _others(one, pinned)}
     for holders in _tried(pinned) if told else ():
@@ -54,13 +54,17 @@ def _tried(pinned: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
 
 
 def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
-    """Those of *libs* that bring something to build; None: they do not stand by themselves."""
+    """Those of *libs* that bring something to build; None: nobody can tell."""
     free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[], finals_only=True)
-    answer = free.stands([lib.requirement for lib in libs])
-    if answer is None:
-        return None
+    try:
+        answer = free.stands([lib.requirement for lib in libs])
+        if answer is None:
+            return None
+        packages = locking.chosen(answer, libs, solver.index.recent())
+    except KernelspecError:
+        return None  # the lock is good all the same
     found: list[Lib] = []
-    for one in locking.chosen(answer, libs, solver.index.recent()):
+    for one in packages:
         files = one.files(solver.target)
         if not files or files[0].tags is None:
             found += one.roots

@@ -10,17 +10,18 @@ import pytest
 from packaging.version import Version
 
 from kernelspec_lib.checks import pins
-from kernelspec_lib.packages import locking, needs, uv
+from kernelspec_lib.packages import locking, needs, resolver, solving, uv
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import IndexConfig, open_index
 from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.problems import Conflict
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import KernelProject
 from tests.catalogue import CATALOGUE
-from tests.package_index import serving, tree, wheel
+from tests.package_index import sdist, serving, tree, wheel
 from tests.projects import a_project
 
 
@@ -128,3 +129,35 @@ def test_uv_s_own_cache_is_read(tmp_path: Path) -> None:
             for garbled in (b"", b"\xc1" * 40, kept.read_bytes()[:-9], b"\x90" + bytes(40)):
                 kept.write_bytes(garbled)
                 assert not list(needs.unmet(alone, solver))
+
+
+def test_a_resolver_that_breaks_its_word_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = (
+        uv.Pin(name="asking", version="1.0", via=()),
+        uv.Pin(name="common", version="1.0", via=("asking",)),
+    )
+    monkeypatch.setattr(uv, "compile_pins", lambda *_, **__: uv.Compiled(pins=chosen, remarks=""))
+    files = [*CATALOGUE, sdist("asking", "1.0", requires=["common>=2"])]
+    with serving(tree(files)) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        outcome = resolver.resolve(a_project("asking"), config, environment)
+    assert isinstance(outcome, Unresolved)
+    (conflict,) = [one for one in outcome.problems if isinstance(one, Conflict)]
+    assert [lib.name for lib in conflict.libs] == ["asking"]
+    assert conflict.explanation == "asking 1.0 needs common>=2, and would get 1.0"
+
+
+def test_what_was_not_read_in_the_end_is_not_called_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solving, "_ROUNDS", 1)
+    files = [*CATALOGUE, sdist("deep", "2.0", requires=["common<2"]), sdist("deep", "1.0")]
+    with serving(tree(files)) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        outcome = resolver.resolve(a_project("deep", "common==2.0"), config, environment)
+    assert isinstance(outcome, Unresolved)
+    assert "uv came to no end" in str(outcome.trouble)
