@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from kernelspec_lib import policy as policies
 from kernelspec_lib.errors import KernelspecError, without_credentials
+from kernelspec_lib.kernels.spec import SUDO_LAUNCHER
 from kernelspec_lib.launcher import trust
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.watch import containers
 from kernelspec_lib.watch.verdict import Verdict, few
 
-LAUNCH = "/usr/local/bin/kernelspec-launch"
 SUDOERS = "/etc/sudoers.d/kernelspec"
 _EVERY_KERNEL = "ipykernel"
 _PATIENCE = 5.0
@@ -169,7 +169,7 @@ def registry(site: Policy, environment: Mapping[str, str]) -> Verdict:
     return Verdict(name="registry", state="ok", said=f"{host} answers")
 
 
-def launcher(site: Policy, environment: Mapping[str, str], launch: str = LAUNCH) -> Verdict:
+def launcher(site: Policy, environment: Mapping[str, str], launch: str = SUDO_LAUNCHER) -> Verdict:
     """Whether what kernel.json calls is there, and as it must be."""
     if site.launcher == "direct":
         if site.per_user != policies.Budget():
@@ -214,7 +214,7 @@ def sudoers(site: Policy, path: str = SUDOERS) -> Verdict:
     except PermissionError:
         return Verdict(name="sudoers", state="skip", said="only root can look there")
     except OSError as error:
-        said = f"{path}: {error.strerror}, so users may not call {LAUNCH}"
+        said = f"{path}: {error.strerror}, so users may not call {SUDO_LAUNCHER}"
         remedy = f"install -m 440 docs/sudoers/kernelspec {path}; visudo -c"
         return Verdict(name="sudoers", state="fail", said=said, remedy=remedy)
     return Verdict(name="sudoers", state="ok", said=path)
