@@ -65,10 +65,11 @@ def follow(
     environment: Mapping[str, str],
     timeout: float,
     told: Callable[[str], None],
+    descriptors: Sequence[int] = (),
 ) -> Followed:
     """Run *argv* to its end, and hand each line of its output to *told* as it comes.
 
-    timeout: seconds. At its end, and when this program is interrupted, the other one is ended
+    descriptors: open files that it inherits. timeout: seconds. At its end, and when this program is interrupted, the other one is ended
     with everything it has started. Raises OSError where it cannot be started.
     """
     lines: deque[str] = deque(maxlen=MAX_LINES)
@@ -82,6 +83,7 @@ def follow(
         errors="replace",
         # A group of its own: its children are ended with it.
         start_new_session=True,
+        pass_fds=descriptors,
     )
     late = threading.Event()
     timer = threading.Timer(timeout, _end_late, (process, late))

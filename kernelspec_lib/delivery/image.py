@@ -97,7 +97,7 @@ def _proxies(index: IndexConfig) -> dict[str, str]:
 
 
 def argv(
-    plan: Plan, secrets: Mapping[str, Path], arguments: Mapping[str, str], engine: str = "docker"
+    plan: Plan, secrets: Mapping[str, str], arguments: Mapping[str, str], engine: str = "docker"
 ) -> tuple[str, ...]:
     """The words behind `docker` (or podman: *engine*) that build *plan*.
 
@@ -132,9 +132,15 @@ def build(engine: Engine, plan: Plan, told: Callable[[str], None]) -> None:
     arguments = (
         {installer.INSTALLER_IMAGE: installer.provide(engine)} if plan.takes_installer else {}
     )
-    with secrets.written(plan.secrets) as files:
-        words = (engine.client, *argv(plan, files, arguments, engine.name))
-        done = command.follow(words, environment, _TIMEOUT, lambda line: told(plan.hidden(line)))
+    with secrets.handed(plan.secrets) as files:
+        words = (engine.client, *argv(plan, files.paths, arguments, engine.name))
+        done = command.follow(
+            words,
+            environment,
+            _TIMEOUT,
+            lambda line: told(plan.hidden(line)),
+            descriptors=files.descriptors,
+        )
     if done.returncode != 0:
         raise trouble.build_failed(done.returncode, [plan.hidden(line) for line in done.lines])
 
@@ -182,7 +188,7 @@ def _read(path: str) -> bytes:
         raise FileUnusable(path, "read", error.strerror or str(error)) from error
 
 
-def _secret(name: str, path: Path) -> str:
+def _secret(name: str, path: str) -> str:
     # A line of CSV, as in --mount: the temporary folder's name is the machine's choice.
     # Quotes only where there must be some: podman takes none.
     source = f"src={path}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote, urlsplit
@@ -77,12 +78,43 @@ def _read(path: str) -> bytes:
         raise FileUnusable(path, "read", error.strerror or str(error)) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """Secrets as a program can read them that is started now."""
+
+    paths: Mapping[str, str]
+    """By the secret's name: a file, as that program names it."""
+    descriptors: tuple[int, ...] = ()
+    """What it must inherit for that."""
+
+
 @contextmanager
-def written(secrets: Mapping[str, bytes]) -> Iterator[Mapping[str, Path]]:
-    """The files that hold *secrets*, in a folder that only this user can enter, gone afterwards."""
+def handed(secrets: Mapping[str, bytes]) -> Iterator[Handed]:
+    """*secrets* for one program, gone with it and with this one, however they end.
+
+    They lie in memory and have no name: a build that is killed leaves no password behind. A system
+    without such files (macOS) keeps them in a folder that only this user can enter.
+    """
+    if not hasattr(os, "memfd_create"):
+        with _written(secrets) as handed:
+            yield handed
+        return
+    with ExitStack() as stack:
+        held: dict[str, int] = {}
+        for name, content in secrets.items():
+            file = stack.enter_context(open(os.memfd_create(f"kernelspec-{name}"), "wb"))
+            file.write(content)
+            file.flush()
+            held[name] = file.fileno()
+        paths = {name: f"/proc/self/fd/{number}" for name, number in held.items()}
+        yield Handed(paths=paths, descriptors=tuple(held.values()))
+
+
+@contextmanager
+def _written(secrets: Mapping[str, bytes]) -> Iterator[Handed]:
     with TemporaryDirectory(prefix="kernelspec-") as folder:
         paths = {name: Path(folder, name) for name in secrets}
         for name, path in paths.items():
             path.touch(mode=0o600)
             path.write_bytes(secrets[name])
-        yield paths
+        yield Handed(paths={name: str(path) for name, path in paths.items()})

@@ -67,7 +67,7 @@ def test_the_words_of_docker(tmp_path: Path) -> None:
         network="host",
         proxies={"http_proxy": "http://u:p@x"},
     )
-    files = {"pip_conf": Path("/tmp/a,b/pip_conf")}
+    files = {"pip_conf": "/tmp/a,b/pip_conf"}
     assert image.argv(plan, files, {"INSTALLER_IMAGE": "localhost/x:1"}) == (
         "build",
         "--progress=plain",
@@ -92,7 +92,7 @@ def test_the_index_and_its_password_are_a_secret(tmp_path: Path) -> None:
     assert tomllib.loads(plan.secrets["uv_toml"].decode()) == {
         "index": [{"name": "site", "url": url, "default": True}]
     }
-    assert "p@ss" not in repr(image.argv(plan, {"pip_conf": tmp_path}, {}))
+    assert "p@ss" not in repr(image.argv(plan, {"pip_conf": "/x"}, {}))
 
 
 def test_an_index_without_tls_is_trusted_by_its_port() -> None:
@@ -154,28 +154,40 @@ case "$1" in image) echo null; exit 0;; esac
 for word; do case "$word" in
     --secret=id=pip_conf,*) path=${word#*src=}; path=${path%\\"};;
 esac; done
-stat -c '%a' "$path"; cat "$path"; echo "$path"; echo "$http_proxy"
+readlink "$path"; cat "$path"; echo "$path"; echo "$http_proxy"
 """
 
 
-def test_a_secret_is_a_file_of_this_user_alone_and_gone_afterwards(tmp_path: Path) -> None:
+def test_a_secret_has_no_name_on_any_disk(tmp_path: Path) -> None:
     heard: list[str] = []
     index = dataclasses.replace(INDEX, proxies={"http": "http://p:1"})
     image.build(an_engine(tmp_path, _LOOKS), a_plan(tmp_path, index), heard.append)
-    mode, _, url, path, proxy = heard
-    assert mode == "600"
+    where, _, url, path, proxy = heard
+    # Memory that is gone with the last process that holds it, killed or not.
+    assert where == "/memfd:kernelspec-pip_conf (deleted)"
     assert url == "index-url = https://index.example/simple"
     assert proxy == "http://p:1"
-    assert not Path(path).exists()
-    assert not Path(path).parent.exists()
+    assert path.startswith("/proc/self/fd/")
 
 
-def test_a_build_that_fails_leaves_no_secret(tmp_path: Path) -> None:
+def test_a_build_that_fails_holds_no_secret_any_more(tmp_path: Path) -> None:
     heard: list[str] = []
     docker = an_engine(tmp_path, _LOOKS + "exit 1")
     with pytest.raises(trouble.BuildFailed):
         image.build(docker, a_plan(tmp_path), heard.append)
-    assert not Path(heard[-2]).exists()
+    held = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    assert not [one for one in held if one.startswith("/memfd:kernelspec-")]
+
+
+def test_a_system_without_files_in_memory_has_a_folder_of_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    with secrets.handed({"pip_conf": b"x"}) as files:
+        path = Path(files.paths["pip_conf"])
+        assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"x", 0o600)
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert not path.parent.exists()
 
 
 @pytest.mark.parametrize(
