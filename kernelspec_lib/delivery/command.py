@@ -69,8 +69,9 @@ def follow(
 ) -> Followed:
     """Run *argv* to its end, and hand each line of its output to *told* as it comes.
 
-    descriptors: open files that it inherits. timeout: seconds. At its end, and when this program is interrupted, the other one is ended
-    with everything it has started. Raises OSError where it cannot be started.
+    descriptors: open files that it inherits. timeout: seconds. At its end, and when this program is
+    interrupted, the other one is ended with everything it has started. Raises OSError where it
+    cannot be started.
     """
     lines: deque[str] = deque(maxlen=MAX_LINES)
     process = subprocess.Popen(

@@ -96,7 +96,8 @@ def pull(engine: Engine, image: str) -> None:
     """Bring *image* from its registry. Raises CommandFailed."""
     answer = engine.ask("pull", "--quiet", "--", image, timeout=_PULL_TIMEOUT)
     if answer.returncode != 0:
-        raise failed(engine, f"pull {image}", answer)
+        remedy = "see to its name, and that you are logged in to its registry (`docker login`)"
+        raise failed(engine, f"pull {image}", answer, remedy)
 
 
 def remove_containers(engine: Engine, label: str) -> None:
@@ -109,10 +110,10 @@ def remove_containers(engine: Engine, label: str) -> None:
         engine.ask("rm", "--force", "--volumes", container)
 
 
-def failed(engine: Engine, what: str, answer: command.Answer) -> CommandFailed:
+def failed(engine: Engine, what: str, answer: command.Answer, remedy: str = "") -> CommandFailed:
     """The error of `docker *what*` that answered so."""
     told = [line for line in answer.stderr.splitlines() if line.strip()][-5:]
-    return CommandFailed(f"docker {what}", answer.returncode, told)
+    return CommandFailed(f"docker {what}", answer.returncode, told, remedy)
 
 
 def _clients(environment: Mapping[str, str], name: str) -> Iterator[str]:

@@ -142,7 +142,9 @@ def build(engine: Engine, plan: Plan, told: Callable[[str], None]) -> None:
             descriptors=files.descriptors,
         )
     if done.returncode != 0:
-        raise trouble.build_failed(done.returncode, [plan.hidden(line) for line in done.lines])
+        lines = [plan.hidden(line) for line in done.lines]
+        given = plan.arguments["SYSTEM_PACKAGES"].split()
+        raise trouble.build_failed(done.returncode, lines, given)
 
 
 def bound_cache(engine: Engine, size: str) -> None:

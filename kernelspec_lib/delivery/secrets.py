@@ -102,7 +102,7 @@ def handed(secrets: Mapping[str, bytes]) -> Iterator[Handed]:
     with ExitStack() as stack:
         held: dict[str, int] = {}
         for name, content in secrets.items():
-            file = stack.enter_context(open(os.memfd_create(f"kernelspec-{name}"), "wb"))
+            file = stack.enter_context(os.fdopen(os.memfd_create(f"kernelspec-{name}"), "wb"))
             file.write(content)
             file.flush()
             held[name] = file.fileno()
