@@ -133,11 +133,24 @@ def build_command(
     with running.ended_in_order(), running.progress(f"building {reference}") as progress:
         if pull:
             _freshen(docker, project.base_image, progress.note)
-        image.build(docker, plan, progress.step)
+        image.build(docker, plan, _in_few_words(progress) if progress.watched else progress.step)
         if to is not None:
             reference = _pushed(docker, plan, to, progress.step)
         image.bound_cache(docker, keep_cache)
     return _deliver(reference, dotenv)
+
+
+def _in_few_words(progress: running.Progress) -> Callable[[str], None]:
+    """What takes the lines of a build, and shows those that matter to who waits for it."""
+    from kernelspec_lib.delivery.steps import Steps
+
+    steps = Steps()
+
+    def told(line: str) -> None:
+        if (words := steps.read(line)) is not None:
+            progress.step(words)
+
+    return told
 
 
 def _pushed(docker: Engine, plan: Plan, to: Destination, told: Callable[[str], None]) -> str:

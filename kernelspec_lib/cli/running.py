@@ -6,9 +6,11 @@ import os
 import pwd
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,6 +26,9 @@ from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import LOCK, KernelProject
 from kernelspec_lib.wording import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 IMAGE_VARIABLE = "KERNELSPEC_IMAGE"
 """What `build --dotenv` hands to the later jobs of a pipeline: the image, by its digest."""
@@ -102,6 +107,8 @@ class Progress:
     """Takes a line that matters until the next one comes."""
     note: Callable[[str], None]
     """Takes a line that stays."""
+    watched: bool = False
+    """Whether a person waits at a terminal: what does not matter to them is left out."""
 
 
 @contextmanager
@@ -114,13 +121,30 @@ def progress(title: str) -> Iterator[Progress]:
     from rich.text import Text
 
     console = Console(stderr=True)
+    line = _Line(title=title, begun=time.monotonic())
+    with console.status(line):
+        yield Progress(
+            watched=True,
+            step=line.say,
+            note=lambda told: console.print(Text(printable(told)), soft_wrap=True),
+        )
 
-    def step(line: str) -> None:
-        told = printable(f"{title}  {line}")
-        status.update(Text(told, no_wrap=True, overflow="ellipsis"))
 
-    with console.status(title) as status:
-        yield Progress(step=step, note=lambda line: console.print(Text(printable(line))))
+class _Line:
+    """One line of a terminal, in which the seconds go on while nothing is said."""
+
+    def __init__(self, *, title: str, begun: float) -> None:
+        self._title, self._begun, self._said = title, begun, ""
+
+    def say(self, line: str) -> None:
+        self._said = line
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        seconds = time.monotonic() - self._begun
+        told = printable(f"{self._title}  {seconds:.0f} s  {self._said}")
+        return Text(told, no_wrap=True, overflow="ellipsis")
 
 
 def tell(line: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kernelspec_lib.delivery import command
 from kernelspec_lib.delivery.engine import Engine, failed
@@ -22,6 +22,7 @@ from kernelspec_lib.kernels.container import KERNEL_LABEL, OWNER_LABEL
 BUILD_TAG = "build-"
 """How the tags begin that single pushes get; the time (UTC) follows, so that they can be sorted."""
 
+_TIME = "%Y%m%dT%H%M%S"
 _TIMEOUT = 3 * 3600.0
 _SAME = (OWNER_LABEL, KERNEL_LABEL, LOCK_LABEL, STAGE_LABEL, REVISION_LABEL)
 
@@ -101,7 +102,8 @@ def push(
 
     labels: the image's. now: in UTC. Raises as `standing` does, and CommandFailed.
     """
-    tag = f"{BUILD_TAG}{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    tag = f"{BUILD_TAG}{now:{_TIME}}-{secrets.token_hex(4)}"
+    _forget(engine, to, now)
     own = f"{to.registry.host}/{to.repository}:{tag}"
     answer = engine.ask("tag", image, own)
     if answer.returncode != 0:
@@ -119,6 +121,16 @@ def push(
         return already
     to.registry.tag(to.repository, digest, to.version)
     return digest
+
+
+def _forget(engine: Engine, to: Destination, now: datetime) -> None:
+    """Take the names off that a push had here which was killed: no push lasts that long."""
+    repository = f"{to.registry.host}/{to.repository}"
+    begun = f"{BUILD_TAG}{now - timedelta(seconds=_TIMEOUT):{_TIME}}"
+    words = ("image", "ls", "--format={{.Tag}}", f"--filter=reference={repository}:{BUILD_TAG}*")
+    for tag in engine.ask(*words).stdout.split():
+        if tag < begun:
+            engine.ask("image", "rm", f"{repository}:{tag}")
 
 
 def _send(engine: Engine, reference: str, told: Callable[[str], None]) -> None:

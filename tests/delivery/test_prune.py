@@ -1,6 +1,7 @@
 """`prune` against a real registry: what goes is gone, and every image that stays pulls afterwards.
 
 $KERNELSPEC_PRUNE_TAGS: how many tags there are, over a fifth as many images.
+$KERNELSPEC_PRUNE_KILLS: how often it is killed half-way.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.docker.conftest import TEST_LABEL, kernelspec
 pytestmark = pytest.mark.docker
 
 TAGS = int(os.environ.get("KERNELSPEC_PRUNE_TAGS", "150"))
+KILLS = int(os.environ.get("KERNELSPEC_PRUNE_KILLS", "4"))
 IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -248,10 +250,10 @@ def test_thousands_of_tags_and_whatever_stays_pulls(shelves: Shelves, clean_engi
 
 def test_killed_half_way_it_can_be_done_again(shelves: Shelves) -> None:
     repository = f"{shelves.path}/ada_churn"
-    images = [shelves.image(repository, number, build(number)) for number in range(1, 30)]
+    images = [shelves.image(repository, number, build(number)) for number in range(1, 26 + KILLS)]
     environment = {**os.environ, **shelves.environment}
     command = [sys.executable, "-m", "kernelspec_lib", "prune", "--local", "--no-dry-run"]
-    for _ in range(4):
+    for _ in range(KILLS):
         there = len(shelves.digests(repository))
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -108,6 +108,18 @@ def test_the_engine_keeps_no_tag_of_the_push(shop: Shop) -> None:
     assert f"{shop.repository}:build-" not in listed
 
 
+def test_the_name_of_a_push_that_was_killed_goes_with_a_later_one(shop: Shop) -> None:
+    image, _ = shop.made("one")
+    where = f"{shop.registry.host}/{shop.repository}"
+    old, young = f"{where}:build-20260301T080000-aa", f"{where}:build-20260301T122900-aa"
+    for name in (old, young):
+        assert shop.engine.ask("tag", image, name).returncode == 0
+    shop.push("two")
+    listed = shop.engine.ask("image", "ls", "--format={{.Repository}}:{{.Tag}}").stdout.split()
+    assert old not in listed
+    assert young in listed  # it may be on its way
+
+
 def test_a_production_version_never_changes(shop: Shop) -> None:
     stage = {"kernelspec.stage": "production"}
     first = shop.push("one", "1.0", **stage)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -126,7 +127,8 @@ def attempt(inside: Container, library: str, before: Sequence[str]) -> dict[str,
     outcome = {"version": library.partition("==")[2], "before": list(before), "steps": steps}
     if code == 0:
         return {**outcome, "built": True}
-    return {**outcome, "built": False, "then": (clue.line if clue else told[-1])[:200]}
+    errors = [line for line in told if re.search(r"\berror\b", line, re.IGNORECASE)]
+    return {**outcome, "built": False, "then": [*told, *errors][-1][:200]}
 
 
 def main(libraries: Sequence[str]) -> None:

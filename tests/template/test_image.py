@@ -148,7 +148,9 @@ def image(kitchen: Kitchen) -> Iterator[str]:
 
 
 def test_holds_exactly_the_lock(kitchen: Kitchen, image: str) -> None:
-    before = kitchen.docker("run", "--rm", "--entrypoint=python3", kitchen.base, "-c", LISTING)
+    before = kitchen.docker(
+        "run", "--rm", "--network=none", "--entrypoint=python3", kitchen.base, "-c", LISTING
+    )
     after = kitchen.run(image, "python3", "-c", LISTING)
     added = set(after.split()) - set(before.split())
     # traitlets, which ipykernel asks for, is not in this lock: so it is not in the image.
@@ -247,7 +249,9 @@ def test_its_libraries_have_bytecode_that_knows_its_place(kitchen: Kitchen, imag
 @pytest.mark.network
 def test_system_packages_come_and_leave_nothing_lying_about(kitchen: Kitchen) -> None:
     tag = f"kernelspec-test-{uuid.uuid4().hex}"
-    before = kitchen.docker("run", "--rm", "--entrypoint=sh", kitchen.base, "-c", _archives())
+    before = kitchen.docker(
+        "run", "--rm", "--network=none", "--entrypoint=sh", kitchen.base, "-c", _archives()
+    )
     kitchen.build(tag, "--build-arg=SYSTEM_PACKAGES=tini libgomp1")
     try:
         told = kitchen.run(
