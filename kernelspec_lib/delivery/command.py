@@ -87,9 +87,7 @@ def follow(
         pass_fds=descriptors,
     )
     late = threading.Event()
-    timer = threading.Timer(timeout, _end_late, (process, late))
-    timer.daemon = True
-    timer.start()
+    timer = _timer(timeout, process, late)
     try:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         for line in process.stdout:
@@ -103,6 +101,15 @@ def follow(
         if process.stdout is not None:
             process.stdout.close()
     return Followed(returncode=process.returncode, lines=tuple(lines), timed_out=late.is_set())
+
+
+def _timer(
+    timeout: float, process: subprocess.Popen[str], late: threading.Event
+) -> threading.Timer:
+    timer = threading.Timer(timeout, _end_late, (process, late))
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _end_late(process: subprocess.Popen[str], late: threading.Event) -> None:
