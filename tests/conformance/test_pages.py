@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +32,7 @@ hub.stop_in_order(c)
 c.LabApp.expose_app_in_browser = True
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 """
+FOR_DAYS = "get_ipython().kernelspec_idle = lambda: 3e5\nprint('idle from now')"
 EATS = "rows = []\nwhile True:\n    rows.append(b'a row of a large table' * 10**6)"
 
 
@@ -38,7 +41,7 @@ def server(
     world: World, somebody: Callable[[str], Person], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server whose pages tell what they can be asked to do."""
-    site(world)
+    site(world, idle={"after": "2h", "warn": "1h"})
     world.write(hubs.SERVER_CONFIG, SERVER_CONFIG)
     with hubs.running(world, tmp_path_factory.mktemp("hub")) as hub:
         yield hub.start(somebody("supervised"))
@@ -94,3 +97,43 @@ def test_a_notebook_is_told_why_its_kernel_died(server: Server, page: Page, tmp_
     page.evaluate("document.querySelector('.jp-Dialog .jp-mod-accept').click()")
     page.wait("!document.querySelector('.jp-Dialog')")
     taken(page, "out-of-memory", tmp_path)
+
+
+def test_a_notebook_is_told_before_its_idle_kernel_is_ended(
+    server: Server, page: Page, world: World, tmp_path: Path
+) -> None:
+    metadata = {"kernelspec": {"name": KERNEL, "display_name": DISPLAY_NAME}}
+    cells = [new_code_cell(FOR_DAYS), new_code_cell("numbers")]
+    path = server.who.work / "idle.ipynb"
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
+    os.chown(path, server.who.uid, server.who.gid)
+    memory = tmp_path / "watch.json"
+
+    def reaped(**earlier: float) -> str:
+        """What `kernelspec reap` says, once what it remembers was so much earlier."""
+        if earlier:
+            value = json.loads(memory.read_text())
+            for trace in value["kernels"].values():
+                trace.update({key: trace[key] - less for key, less in earlier.items()})
+            memory.write_text(json.dumps(value))
+        words = ["-m", "kernelspec_lib", "reap", "--no-dry-run", f"--login={server.who.login}"]
+        done = world.run([sys.executable, *words], KERNELSPEC_CACHE=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    page.open(address(server.hub, server.who, "lab/tree/idle.ipynb"))
+    page.wait("window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length == 2")
+    notebook = "[...jupyterapp.shell.widgets('main')].find(one => one.sessionContext)"
+    page.wait(f"{notebook}?.sessionContext.session?.kernel?.status == 'idle'")
+    page.click(".jp-CodeCell .cm-content")
+    page.shift_enter()
+    page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('idle from now')")
+    reaped()
+    assert "its notebook says so" in reaped(active=3e5)
+    page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('Run any cell')")
+    taken(page, "idle", tmp_path)
+    assert "; ended" in reaped(warned=3601)
+    page.wait(f"{notebook}.sessionContext.session.kernel.status == 'idle'")
+    page.shift_enter()
+    page.wait("document.querySelectorAll('.jp-OutputArea')[1]?.innerText.includes('was ended at')")
+    assert page.evaluate("document.querySelector('.jp-Dialog') === null")
