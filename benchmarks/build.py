@@ -151,7 +151,17 @@ def _look(engine: Engine, tag: str, figures: Figures) -> None:
     told = engine.ask("image", "inspect", "--format={{.Size}}", tag)
     figures.size.append(int(told.stdout) / 1e6)
     for _ in range(3):
-        ran = engine.ask("run", "--rm", "--pull=never", "--user=12345", tag, "python", "-c", TIMED)
+        ran = engine.ask(
+            "run",
+            "--rm",
+            "--pull=never",
+            "--network=none",
+            "--user=12345",
+            tag,
+            "python",
+            "-c",
+            TIMED,
+        )
         assert ran.returncode == 0, ran.stderr
         figures.imports.append(float(ran.stdout))
 

@@ -40,6 +40,8 @@ rm -f /etc/apt/apt.conf.d/docker-clean
 echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/trial
 ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-get -qq update
 """
+_PLACE = re.compile(r"/root/\.cache/uv/sdists-\S+?/src/")
+"""Where uv unpacked the sources: another place each time."""
 _LAST = "hint: "
 """uv's own advice ends what it says."""
 
@@ -115,7 +117,7 @@ def attempt(inside: Container, library: str, before: Sequence[str]) -> dict[str,
     given, steps = list(before), []
     for _ in range(MAX_STEPS):
         code, lines = inside.compile(library)
-        bare = [line.strip() for line in lines if line.strip()]
+        bare = [_PLACE.sub("", line.strip()) for line in lines if line.strip()]
         told = [line for line in bare if not line.startswith(_LAST)]
         clue = system_packages.clue(told, given)
         if code == 0 or clue is None or not clue.packages:
