@@ -3,17 +3,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin
+SLOW = docker or network or fuzz
 
 .PHONY: demo test fast mutants lint bench clean
 
 demo: $(VENV)/installed  ## from the template to a cell that a kernel executes; Docker where it runs
 	@PATH="$(abspath $(RUN)):$$PATH" bash docs/demo.sh
 
-test: $(VENV)/tested  ## every test; those that need a Docker engine skip where there is none
-	$(RUN)/python -m pytest
+test: fast  ## every test; those that need a Docker engine skip where there is none
+	$(RUN)/python -m pytest --numprocesses 2 --dist loadfile -m "$(SLOW)"
 
 fast: $(VENV)/tested  ## the tests that need neither Docker nor the registry: under two minutes
-	$(RUN)/python -m pytest --numprocesses auto -m "not docker and not network and not fuzz"
+	$(RUN)/python -m pytest --numprocesses auto -m "not ($(SLOW))"
 
 mutants: $(VENV)/tested  ## every check switched off in turn: some test must fail; takes long
 	$(RUN)/python -m tests.mutation
