@@ -109,7 +109,8 @@ class OwnEngine:
         """Start it, and wait until it answers."""
         words = ["--data-root", "data", "--exec-root", "exec", "--pidfile", "pid"]
         paths = [str(self.folder / word) if n % 2 else word for n, word in enumerate(words)]
-        more = ["--bridge=none", "--iptables=false", f"--host={self.host}"]
+        # With "none" or one of its own it would take docker0 away from the other engine.
+        more = ["--bridge=docker0", "--iptables=false", f"--host={self.host}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(["dockerd", *paths, *more], stdout=log, stderr=log)
         assert happens(lambda: self.ask("version").returncode == 0, 60), self.log()

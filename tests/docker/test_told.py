@@ -145,19 +145,6 @@ def spoken(made: KernelManager, churn: Kernel) -> str:
 NETWORKS = "import os; print(sorted(os.listdir('/sys/class/net')))"
 
 
-@pytest.fixture
-def bridge() -> None:
-    """The bridge that Docker makes when it starts.
-
-    A second engine with --bridge=none takes it away from the first, which does not look again.
-    """
-    if not Path("/sys/class/net/docker0").exists() and os.getuid() == 0:
-        for words in ("link add docker0 type bridge", "link set docker0 up"):
-            subprocess.run(["ip", *words.split()], check=True)
-        subprocess.run(["ip", "addr", "add", "172.17.0.1/16", "dev", "docker0"], check=True)
-
-
-@pytest.mark.usefixtures("bridge")
 def test_a_kernel_in_the_network_bridge(churn: Kernel, engine: Engine, tmp_path: Path) -> None:
     site = launched.policy(churn, tmp_path, network="bridge")
     made = launched.manager(churn, tmp_path, site)
