@@ -85,7 +85,8 @@ def _by_and_by(text: bytes) -> Iterator[_Told]:
                 requires_python=_text(row.get("requires-python")),
                 yanked=_text(yanked) if isinstance(yanked, str) else bool(yanked),
                 core_metadata=bool(row.get("core-metadata", row.get("dist-info-metadata"))),
-                size=size if isinstance(size, int) else None,
+                # True is an int, and no size.
+                size=size if type(size) is int else None,
             )
 
 
