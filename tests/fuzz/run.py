@@ -6,6 +6,7 @@ crash-…, and told. libFuzzer's own statistics stand at the end of the output.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,7 @@ def main(name: str, seconds: str, folder: str) -> None:
         target(path.read_bytes())
     options = [
         f"-max_total_time={seconds}",
+        f"-seed={os.environ.get('KERNELSPEC_FUZZ_SEED', '0')}",
         "-max_len=8192",
         "-timeout=20",
         "-rss_limit_mb=1024",
