@@ -47,9 +47,9 @@ def server(
         yield hub.start(somebody("supervised"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A browser."""
+    """A browser of its own: a notebook that was changed asks before it lets one leave."""
     with browser.chromium(tmp_path_factory.mktemp("browser")) as one:
         yield one
 
@@ -125,8 +125,8 @@ def test_a_notebook_is_told_before_its_idle_kernel_is_ended(
     page.wait("window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length == 2")
     notebook = "[...jupyterapp.shell.widgets('main')].find(one => one.sessionContext)"
     page.wait(f"{notebook}?.sessionContext.session?.kernel?.status == 'idle'")
-    page.click(".jp-CodeCell .cm-content")
-    page.shift_enter()
+    run = "void jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
+    page.evaluate(run)
     page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('idle from now')")
     reaped()
     assert "its notebook says so" in reaped(active=3e5)
@@ -134,6 +134,6 @@ def test_a_notebook_is_told_before_its_idle_kernel_is_ended(
     taken(page, "idle", tmp_path)
     assert "; ended" in reaped(warned=3601)
     page.wait(f"{notebook}.sessionContext.session.kernel.status == 'idle'")
-    page.shift_enter()
+    page.evaluate(run)
     page.wait("document.querySelectorAll('.jp-OutputArea')[1]?.innerText.includes('was ended at')")
     assert page.evaluate("document.querySelector('.jp-Dialog') === null")
