@@ -3,7 +3,9 @@
 requests gives each read of a socket a time-out. A server that sends its headers letter by letter
 stays below it for ever, so every answer has a deadline as well, which holds for each of its bytes.
 It also reads the CA certificates anew for every connection, 60 ms each, and a look at an index has
-a dozen: here they are read once.
+a dozen: here they are read once. And each connection looks its host up for itself: a dozen questions
+at once are more than some name servers answer, and the one that is lost costs five seconds. Here a
+host is looked up once.
 """
 
 from __future__ import annotations
@@ -12,11 +14,15 @@ import http.client
 import io
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from kernelspec_lib.packages.settings import IndexConfig, is_folder
@@ -70,6 +76,44 @@ def _bounded(whole: float, now: Clock) -> type[http.client.HTTPResponse]:
     return Bounded
 
 
+class Addresses:
+    """Where hosts are, each looked up once, whoever asks first."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], Sequence[str]] = {}
+        self._asking = Lock()
+
+    def of(self, host: str, port: int) -> Sequence[str]:
+        """The addresses of *host*, in the order in which to try them; none: it is not known."""
+        with self._asking:
+            if (host, port) not in self._known:
+                with suppress(OSError, UnicodeError):
+                    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                    self._known[host, port] = list(dict.fromkeys(str(one[4][0]) for one in found))
+            return self._known.get((host, port), ())
+
+
+def _looked_up(kind: Any, addresses: Addresses) -> Any:
+    """Connections like *kind*, to hosts that *addresses* knows."""
+
+    class LookedUp(kind):  # type: ignore[misc]
+        def _new_conn(self) -> socket.socket:
+            name = self._dns_host
+            *others, last = addresses.of(name, self.port) or (name,)
+            try:
+                for address in others:
+                    self._dns_host = address
+                    with suppress(NewConnectionError, ConnectTimeoutError):
+                        return super()._new_conn()  # type: ignore[no-any-return]
+                self._dns_host = last
+                return super()._new_conn()  # type: ignore[no-any-return]
+            finally:
+                # TLS compares it with the certificate.
+                self._dns_host = name
+
+    return LookedUp
+
+
 class Adapter(HTTPAdapter):
     """As requests' own, with one TLS context for all connections, and a deadline for answers."""
 
@@ -79,6 +123,7 @@ class Adapter(HTTPAdapter):
         """context: None where nothing is encrypted. most: how many to one host are kept open."""
         self._context = context
         self._answer = _bounded(whole, now)
+        self._addresses = Addresses()
         super().__init__(pool_connections=4, pool_maxsize=most)
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
@@ -111,7 +156,10 @@ class Adapter(HTTPAdapter):
         }
 
     def _bound(self, kind: Any) -> Any:
-        return type(kind.__name__, (kind,), {"response_class": self._answer})
+        bound = type(kind.__name__, (kind,), {"response_class": self._answer})
+        # Behind SOCKS it is the proxy that knows where hosts are.
+        plain = kind._new_conn is HTTPConnection._new_conn
+        return _looked_up(bound, self._addresses) if plain else bound
 
 
 def context(config: IndexConfig) -> ssl.SSLContext:
