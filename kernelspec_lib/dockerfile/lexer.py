@@ -32,8 +32,9 @@ class BadExpansion(ValueError):
 @cache
 def _words(escape: str) -> re.Pattern[str]:
     e = re.escape(escape)
-    quoted = rf"'[^']*+(?:'|\Z)|\"(?:{e}.|[^\"{e}])*+(?:\"|{e}?\Z)"
-    return re.compile(rf"(?:{e}(?:.|\Z)|{quoted}|[^{SPACE}'\"{e}])++", re.DOTALL)
+    quoted = rf"'[^']*+(?:'|\Z)|\"(?:{e}.|[^\"{e}])*+(?:\"|(?P<quoted>{e})?\Z)"
+    bare = rf"{e}(?:.|(?P<bare>\Z))"
+    return re.compile(rf"(?:{bare}|{quoted}|[^{SPACE}'\"{e}])++", re.DOTALL)
 
 
 @cache
@@ -42,8 +43,14 @@ def _escaped(escape: str) -> re.Pattern[str]:
 
 
 def quoted_words(text: str, escape: str) -> Iterator[tuple[int, int]]:
-    """Where each word stands that spaces part, unless quotes or an escape hold them."""
-    return (found.span() for found in _words(escape).finditer(text))
+    """Where each word stands that spaces part, unless quotes or an escape hold them.
+
+    An escape at the very end has nothing to stand before: it is left out.
+    """
+    for found in _words(escape).finditer(text):
+        start, end = found.span()
+        open_ = found["bare"] is not None or found["quoted"] is not None
+        yield start, end - 1 if open_ else end
 
 
 def bare_words(text: str) -> Iterator[tuple[int, int]]:

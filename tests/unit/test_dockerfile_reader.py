@@ -33,6 +33,9 @@ def strict(file: Dockerfile) -> bool:
 @example("FROM x\nRUN <<-'E F' cat <<E\n\ta\n\tE F\nb\nE\nUSER a\n")
 @example("FROM x\nCOPY ${V --a 3<<E\nRUN a\n")
 @example("FROM x\nADD $${A <<E\nRUN a\nE\n")
+@example("ARG \\\\\\\n")
+@example("ARG 'a\\\\\\\n")
+@example('ARG "a\\\\\\\n')
 def test_any_text_is_read_as_buildkit_reads_it(text: str) -> None:
     ours = read(text)
     try:
