@@ -14,6 +14,7 @@ import pytest
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel, pins
+from kernelspec_lib.checks.opened import opened
 from kernelspec_lib.findings import RULES, Finding
 from kernelspec_lib.packages import index, lock, resolver
 from kernelspec_lib.policy import Policy
@@ -44,7 +45,7 @@ def policy_of(code: str) -> Policy:
 def examined(code: str, kind: str, *, alone: bool) -> kernel.Examined:
     folder = CASES / code / kind
     place = projects.locate(str(folder / "requirements.json" if alone else folder))
-    return kernel.examine(place, projects.load(place), policy_of(code), "ada")
+    return kernel.examine(opened(place, projects.load(place)), policy_of(code), "ada")
 
 
 @pytest.mark.parametrize("code", OFFLINE)

@@ -201,10 +201,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_bug_exits_70_and_says_how_to_report_it(
     kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(path: str, policy: object, *, whole: bool) -> None:
+    def broken(*_: object, whole: bool) -> None:
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(lint, "_examine", broken)
+    monkeypatch.setattr(lint, "_opened", broken)
     assert cli.run(["validate", "kernels/a"]) == 70
     told = capsys.readouterr().err
     assert "RuntimeError: unforeseen" in told
@@ -215,10 +215,10 @@ def test_a_bug_exits_70_and_says_how_to_report_it(
 def test_an_interrupt_exits_130(
     kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(path: str, policy: object, *, whole: bool) -> None:
+    def interrupted(*_: object, whole: bool) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lint, "_examine", interrupted)
+    monkeypatch.setattr(lint, "_opened", interrupted)
     assert cli.run(["validate", "kernels/a"]) == 130
 
 

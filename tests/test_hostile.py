@@ -16,6 +16,7 @@ from kernelspec_lib import cli
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import kernel
+from kernelspec_lib.checks.opened import opened
 
 CASES = sorted((Path(__file__).parent / "hostile").iterdir())
 BAD = [case for case in CASES if not case.name.startswith("good-")]
@@ -31,7 +32,7 @@ def judged(case: Path) -> list[dict[str, object]]:
     place = projects.locate(named(case))
     own = case / "policy.json"
     site = policies.load(own if own.exists() else None)
-    found = kernel.examine(place, projects.load(place), site, "ada").findings
+    found = kernel.examine(opened(place, projects.load(place)), site, "ada").findings
     return [{"code": one.code, "line": one.span.line, "column": one.span.column} for one in found]
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import cifile, dockerfile, schema, site
+from kernelspec_lib.checks import site
+from kernelspec_lib.checks.opened import Opened
 from kernelspec_lib.document import Document, PlainText
 from kernelspec_lib.findings import Finding, in_order
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Place, Unusable
+
+if TYPE_CHECKING:
+    from kernelspec_lib.checks import cifile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,25 +33,23 @@ class Examined:
     """None where requirements.json has errors."""
 
 
-def examine(place: Place, document: Document, policy: Policy, login: str | None = None) -> Examined:
-    """The kernel at *place*, whose requirements.json is *document*, on a site with *policy*.
+def examine(opened: Opened, policy: Policy, login: str | None = None) -> Examined:
+    """The kernel whose requirements.json is *opened*, on a site with *policy*.
 
     login: whose kernel it is, in lower case, if that is known.
 
     Reads the Dockerfile beside it if the folder was named. Raises FileUnusable.
     """
-    found = in_order(schema.check(document, place.requirements))
-    usable = not any(one.is_error for one in found)
-    project = projects.from_document(place, document) if usable else None
+    place, project = opened.place, opened.project
     of_site = in_order(site.check(project, policy, login)) if project else []
     files = _files(place) if place.whole else {}
     included: list[str] = []
     beside = in_order(_beside(place, files, policy, login, project, included))
     texts = {path: PlainText(text=one) for path, one in files.items() if isinstance(one, str)}
-    kept = tuple(not_ignored([*in_order([*found, *of_site]), *beside], project, policy))
+    kept = tuple(not_ignored([*in_order([*opened.findings, *of_site]), *beside], project, policy))
     return Examined(
         place=place,
-        document=document,
+        document=opened.document,
         findings=kept,
         project=project,
         texts=texts,
@@ -56,6 +59,8 @@ def examine(place: Place, document: Document, policy: Policy, login: str | None 
 
 def _files(place: Place) -> dict[str, str | Unusable]:
     """The files beside requirements.json that are judged with it, those that there are."""
+    from kernelspec_lib.checks import cifile, dockerfile
+
     named = (
         (projects.DOCKERFILE, dockerfile.MAX_BYTES),
         (projects.CI_FILE, cifile.MAX_BYTES),
@@ -77,7 +82,12 @@ def _beside(
     project: KernelProject | None,
     included: list[str],
 ) -> Iterator[Finding]:
-    for name in (projects.DOCKERFILE, projects.CI_FILE) if place.whole else ():
+    if not place.whole:
+        return
+    # What reads them takes longer to load than requirements.json takes to judge.
+    from kernelspec_lib.checks import cifile, dockerfile
+
+    for name in (projects.DOCKERFILE, projects.CI_FILE):
         path = place.folder / name
         text = files.get(str(path))
         local = _local(place, included)
@@ -97,6 +107,7 @@ def _beside(
 
 def _local(place: Place, included: list[str]) -> cifile.Reader:
     """Reads a file below the kernel's folder, for what its CI file includes, and notes it."""
+    from kernelspec_lib.checks import cifile
 
     def read(name: str) -> str | Unusable | None:
         path = place.folder / name

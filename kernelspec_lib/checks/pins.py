@@ -9,7 +9,6 @@ from packaging.version import Version
 
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock as locks
-from kernelspec_lib.packages import names, system_packages
 from kernelspec_lib.packages.lock import Garbled, Lock
 from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
@@ -158,6 +157,8 @@ def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
         if meant and problem.listed:
             return message, f"take this line out: {meant} is among the libs already"
         return message, f"write {meant}" if meant else "name the library that you mean"
+    from kernelspec_lib.packages import names
+
     message = f"the index has no library named {shown(lib.requirement.name)}"
     if lib.name in names.SYSTEM:
         return message, f"pip does not install it: {names.SYSTEM[lib.name]}"
@@ -230,6 +231,8 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     elif problem.trust is Trust.UNKNOWN:
         message += "; what it needs is not known: add that to libs"
     hint = "its own code runs at docker build, in the container"
+    from kernelspec_lib.packages import system_packages
+
     wanted = system_packages.helping(problem.name)
     missing = [one for one in wanted if one not in project.system_packages]
     if missing:

@@ -9,9 +9,9 @@ import click
 
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import schema
+from kernelspec_lib.checks.opened import opened
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.findings import Finding, in_order
+from kernelspec_lib.findings import Finding
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
@@ -65,8 +65,7 @@ def pipeline_login() -> str | None:
 def valid_project(path: str) -> KernelProject:
     """The project at *path*. Raises Rejected where its requirements.json has errors."""
     place = projects.locate(path)
-    document = projects.load(place)
-    findings = in_order(schema.check(document, place.requirements))
-    if errors := [one for one in findings if one.is_error]:
-        raise Rejected(errors)
-    return projects.from_document(place, document)
+    found = opened(place, projects.load(place))
+    if found.project is None:
+        raise Rejected([one for one in found.findings if one.is_error])
+    return found.project

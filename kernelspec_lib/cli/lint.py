@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,8 @@ import click
 from kernelspec_lib import keeping
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import kernel
-from kernelspec_lib.checks.kernel import Examined
-from kernelspec_lib.cli import choosing, common, hadolint
+from kernelspec_lib.checks.opened import Opened, opened
+from kernelspec_lib.cli import choosing, common
 from kernelspec_lib.cli.choosing import Choice, choice_options
 from kernelspec_lib.cli.reporting import (
     Reporting,
@@ -26,6 +26,7 @@ from kernelspec_lib.cli.reporting import (
     printed,
     report_options,
 )
+from kernelspec_lib.cli.troubles import Troubles
 from kernelspec_lib.errors import KernelspecError, UsageError
 from kernelspec_lib.findings import RULES, Finding, in_order
 from kernelspec_lib.policy import Policy
@@ -33,11 +34,10 @@ from kernelspec_lib.reports.judgement import Judgement, Source, Unchecked
 from kernelspec_lib.wording import LINES, printable
 
 if TYPE_CHECKING:
-    from kernelspec_lib.cli.resolving import Resolved, Resolving
+    from kernelspec_lib.checks.kernel import Examined
+    from kernelspec_lib.cli.resolving import Answer, Resolved, Resolving
     from kernelspec_lib.packages.lock import Lock
-
-_NAMED = 10
-"""So many kernels that could not be checked are named, and the rest are counted."""
+    from kernelspec_lib.project import Place
 
 
 def _resolving_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,21 +117,6 @@ def lint_command(choice: Choice, wanted: Resolving, reporting: Reporting) -> int
     return _judge(choice, reporting, whole=True, wanted=wanted, policy=wanted.policy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Troubles:
-    """What could not be checked, and why."""
-
-    all: list[tuple[str, KernelspecError]] = field(default_factory=list)
-    """Each with the file that it kept from being checked."""
-
-    def by_cause(self) -> Mapping[str, list[str]]:
-        """The files by what is told of their trouble."""
-        found: dict[str, list[str]] = {}
-        for path, trouble in self.all:
-            found.setdefault(str(trouble), []).append(path)
-        return found
-
-
 def _judge(
     choice: Choice,
     reporting: Reporting,
@@ -140,19 +125,18 @@ def _judge(
     wanted: Resolving | None,
     policy: Policy,
 ) -> int:
-    paths = choosing.chosen(choice, os.environ)
-    if wanted and wanted.output and len(paths) > 1:
-        raise UsageError("--output names one file, and there are several kernels")
-    if not paths:
-        since = f" since {choice.changed_since}" if choice.changed_since else ""
-        common.echo(f"no kernel was touched{since}", err=True)
-    troubles = _Troubles()
-    examined = list(_examined(paths, policy, troubles, whole=whole))
-    findings = [finding for one in examined for finding in one.findings]
-    if _told("KS411", reporting, policy):
-        findings += hadolint.findings(examined, policy, os.environ)
+    paths = _paths(choice, wanted)
+    troubles = Troubles()
+    files = list(_opened(paths, troubles, whole=whole))
     good: list[Resolved] = []
-    of_pins = _resolve(examined, wanted, reporting, troubles, good) if wanted else []
+    of_pins: list[Finding] = []
+    with _begun(wanted, files) as answers:
+        examined = list(_examined(files, policy, troubles))
+        findings = [finding for one in examined for finding in one.findings]
+        if whole and _told("KS411", reporting, policy):
+            findings += _of_hadolint(examined, policy)
+        if wanted:
+            of_pins = _resolve(examined, answers, wanted, reporting, troubles, good)
     findings += of_pins
     _kept(findings, reporting, policy)
     findings = [one for one in findings if _told(one.code, reporting, policy)]
@@ -174,17 +158,60 @@ def _judge(
     return code
 
 
-def _examined(
-    paths: Sequence[str], policy: Policy, troubles: _Troubles, *, whole: bool
-) -> Iterator[Examined]:
-    """The kernels at *paths*. What could not be read goes into *troubles*."""
+def _paths(choice: Choice, wanted: Resolving | None) -> Sequence[str]:
+    """The kernels that are to be judged. Says so where there are none."""
+    paths = choosing.chosen(choice, os.environ)
+    if wanted and wanted.output and len(paths) > 1:
+        raise UsageError("--output names one file, and there are several kernels")
+    if not paths:
+        since = f" since {choice.changed_since}" if choice.changed_since else ""
+        common.echo(f"no kernel was touched{since}", err=True)
+    return paths
+
+
+def _opened(paths: Sequence[str], troubles: Troubles, *, whole: bool) -> Iterator[Opened]:
+    """The requirements.json at each of *paths*. What could not be read goes into *troubles*."""
     for path in paths:
         try:
-            yield _examine(path, policy, whole=whole)
+            place = projects.locate(path)
+            yield opened(replace(place, whole=place.whole and whole), projects.load(place))
         except UsageError:
             raise
         except KernelspecError as trouble:
             troubles.all.append((path, trouble))
+
+
+@contextmanager
+def _begun(wanted: Resolving | None, files: Sequence[Opened]) -> Iterator[Mapping[Place, Answer]]:
+    """What is asked of the index, while all else is looked at: it takes longest."""
+    if wanted is None:
+        yield {}
+        return
+    from kernelspec_lib.cli import resolving, running
+
+    kernels = [one.project for one in files if one.project is not None]
+    with running.ended_in_order(), resolving.begun(wanted, kernels) as answers:
+        yield answers
+
+
+def _examined(files: Sequence[Opened], policy: Policy, troubles: Troubles) -> Iterator[Examined]:
+    """The kernels that *files* describe. What could not be read goes into *troubles*."""
+    from kernelspec_lib.checks import kernel
+
+    login = common.pipeline_login()
+    for one in files:
+        try:
+            yield kernel.examine(one, policy, login)
+        except UsageError:
+            raise
+        except KernelspecError as trouble:
+            troubles.all.append((one.place.requirements, trouble))
+
+
+def _of_hadolint(examined: Sequence[Examined], policy: Policy) -> Iterator[Finding]:
+    from kernelspec_lib.cli import hadolint
+
+    yield from hadolint.findings(examined, policy, os.environ)
 
 
 def _remember(
@@ -252,52 +279,38 @@ def _rules(
     return found
 
 
-def _examine(path: str, policy: Policy, *, whole: bool) -> Examined:
-    place = projects.locate(path)
-    wanted = replace(place, whole=place.whole and whole)
-    return kernel.examine(wanted, projects.load(place), policy, common.pipeline_login())
-
-
-def _tell(judgement: Judgement, troubles: _Troubles, reporting: Reporting, *, several: bool) -> int:
+def _tell(judgement: Judgement, troubles: Troubles, reporting: Reporting, *, several: bool) -> int:
     if reporting.verbose:
         for path in judgement.checked:
             common.echo(f"checked {printable(path)}", err=True)
     try:
         deliver(judgement, reporting, sys.stdout)
     finally:
-        _tell_troubles(troubles, reporting, several=several)
+        troubles.tell(verbose=reporting.verbose, several=several)
     if judgement.errors:
         return 1
     return troubles.all[0][1].exit_code if troubles.all else 0
 
 
-def _tell_troubles(troubles: _Troubles, reporting: Reporting, *, several: bool) -> None:
-    for told, paths in troubles.by_cause().items():
-        common.echo(f"kernelspec: {told}", err=True)
-        if several:
-            named = paths if reporting.verbose else paths[:_NAMED]
-            more = f" and {len(paths) - len(named)} more" if len(named) < len(paths) else ""
-            listed = ", ".join(map(printable, named))
-            common.echo(f"  not checked for that reason: {listed}{more}", err=True)
-
-
 def _resolve(
     examined: Sequence[Examined],
+    answers: Mapping[Place, Answer],
     wanted: Resolving,
     reporting: Reporting,
-    troubles: _Troubles,
+    troubles: Troubles,
     good: list[Resolved],
 ) -> list[Finding]:
     """The findings about the pins.
 
     What could not be checked goes into *troubles*, and whose lock is good into *good*.
     """
-    from kernelspec_lib.cli import resolving, running
+    from kernelspec_lib.cli import running
 
-    kernels = [one.project for one in examined if one.project is not None]
+    kernels = [one.place for one in examined if one.project is not None]
     findings: list[Finding] = []
-    with running.ended_in_order(), resolving.bar(len(kernels), wanted=not reporting.quiet) as step:
-        for done in resolving.resolved(wanted, kernels):
+    with running.bar(len(kernels), wanted=not reporting.quiet) as step:
+        for place in kernels:
+            done = answers[place]()
             findings += done.findings
             if done.trouble is not None:
                 troubles.all.append((done.project.place.requirements, done.trouble))

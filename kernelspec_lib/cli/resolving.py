@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock as Mutex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import canonicalize_name
 
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import kernel, site
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import (
@@ -35,7 +33,7 @@ from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.verdicts import Verdicts
 from kernelspec_lib.policy import Policy
-from kernelspec_lib.project import KernelProject
+from kernelspec_lib.project import KernelProject, Place
 
 if TYPE_CHECKING:
     from kernelspec_lib.packages.index import Index
@@ -76,27 +74,45 @@ class Resolved:
     """An earlier run found it."""
 
 
-def resolved(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Resolved]:
-    """What comes of each of *kernels*, in their order; a lock is written before it is yielded."""
+Answer: TypeAlias = Callable[[], Resolved]
+"""Waits for what comes of a kernel; if that is a lock, writes it."""
+
+
+@contextmanager
+def begun(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Mapping[Place, Answer]]:
+    """The answers to come, one for each of *kernels*: the index is asked from now on.
+
+    Where the block is left by an exception, what is not answered yet is given up.
+    """
     if not kernels:
+        yield {}
         return
-    try:
-        config = settings.configure(wanted.index_url, wanted.policy, os.environ)
-    except KernelspecError as trouble:
-        for project in kernels:
-            yield Resolved(project=project, trouble=trouble, path=_path(wanted, project))
+    config = _configured(wanted)
+    if not isinstance(config, IndexConfig):
+        yield {
+            project.place: partial(
+                Resolved, project=project, trouble=config, path=_path(wanted, project)
+            )
+            for project in kernels
+        }
         return
     if len(kernels) > 1:
         _share_memory()
     with ExitStack() as stack:
         # The index is opened for the first kernel that needs it.
         asking = _Asking(stack, config, cached=wanted.cached)
-        one = _locked_one if wanted.locked else _resolved_one
         asking.familiar = cache(partial(_familiar, wanted, kernels))
-        waiting = [one(asking, wanted, project) for project in kernels]
-        for answer in waiting:
-            yield answer()
+        one = _locked_one if wanted.locked else _resolved_one
+        yield {project.place: one(asking, wanted, project) for project in kernels}
         asking.close()
+
+
+def _configured(wanted: Resolving) -> IndexConfig | KernelspecError:
+    """The index to ask, or why there is none."""
+    try:
+        return settings.configure(wanted.index_url, wanted.policy, os.environ)
+    except KernelspecError as trouble:
+        return trouble
 
 
 def _share_memory() -> None:
@@ -158,9 +174,7 @@ class _Asking:
             self.verdicts.prune()
 
 
-def _resolved_one(
-    asking: _Asking, wanted: Resolving, project: KernelProject
-) -> Callable[[], Resolved]:
+def _resolved_one(asking: _Asking, wanted: Resolving, project: KernelProject) -> Answer:
     path = _path(wanted, project)
     key = _key(project, asking.config, wanted.policy)
     kept = asking.verdicts.get(key) if asking.verdicts and key else None
@@ -217,10 +231,8 @@ def _answer(
     raise AssertionError(outcome)
 
 
-def _locked_one(
-    asking: _Asking, wanted: Resolving, project: KernelProject
-) -> Callable[[], Resolved]:
-    from kernelspec_lib.checks import locked, pins
+def _locked_one(asking: _Asking, wanted: Resolving, project: KernelProject) -> Answer:
+    from kernelspec_lib.checks import locked, pins, site
     from kernelspec_lib.packages import standing
 
     path = _path(wanted, project)
@@ -270,6 +282,8 @@ def _familiar(wanted: Resolving, kernels: Sequence[KernelProject]) -> frozenset[
 def _allowed(done: Resolved, policy: Policy) -> Resolved:
     """*done*, with its lock on disk if the site allows what is in it."""
     assert done.lock is not None  # noqa: S101 - the caller has one
+    from kernelspec_lib.checks import site
+
     denied = tuple(site.check_lock(done.project, done.lock, policy))
     if denied:
         return replace(done, findings=(*done.findings, *denied), lock=None)
@@ -289,6 +303,8 @@ def _written(done: Resolved) -> Resolved:
 
 
 def _kept(project: KernelProject, found: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
+    from kernelspec_lib.checks import kernel
+
     return tuple(kernel.not_ignored(found, project, policy))
 
 
@@ -318,18 +334,3 @@ def _key(project: KernelProject, config: IndexConfig, policy: Policy) -> str | N
         return verdicts.key(project, target.of(project, policy.images), config, policy, uv)
     except (KernelspecError, OSError):
         return None
-
-
-@contextmanager
-def bar(total: int, *, wanted: bool) -> Iterator[Callable[[], None]]:
-    """A bar on standard error that every call moves on; on a terminal, and for several only."""
-    if total < 2 or not wanted or not sys.stderr.isatty() or os.environ.get("CI"):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    told = (TextColumn("resolving"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*told, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("resolving", total=total)
-        yield lambda: progress.advance(task)

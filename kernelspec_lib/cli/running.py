@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import kernel
+from kernelspec_lib.checks.opened import opened
 from kernelspec_lib.cli import common
 from kernelspec_lib.cli.common import Rejected, pipeline_login
 from kernelspec_lib.errors import UsageError
@@ -82,11 +82,11 @@ def locked_project(path: str, policy: Policy, *, to_build: bool) -> tuple[Kernel
 
     to_build: judge its Dockerfile, even where requirements.json alone was named.
     """
-    from kernelspec_lib.checks import pins, site
+    from kernelspec_lib.checks import kernel, pins, site
 
     place = projects.locate(path)
     whole = replace(place, whole=place.whole or to_build)
-    examined = kernel.examine(whole, projects.load(place), policy, pipeline_login())
+    examined = kernel.examine(opened(whole, projects.load(place)), policy, pipeline_login())
     project = examined.project
     errors = [one for one in examined.findings if one.is_error]
     found = lock.read(place.folder / LOCK)
@@ -145,6 +145,21 @@ class _Line:
         seconds = time.monotonic() - self._begun
         told = printable(f"{self._title}  {seconds:.0f} s  {self._said}")
         return Text(told, no_wrap=True, overflow="ellipsis")
+
+
+@contextmanager
+def bar(total: int, *, wanted: bool) -> Iterator[Callable[[], None]]:
+    """A bar on standard error that every call moves on; on a terminal, and for several only."""
+    if total < 2 or not wanted or not sys.stderr.isatty() or os.environ.get("CI"):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    told = (TextColumn("resolving"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*told, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("resolving", total=total)
+        yield lambda: progress.advance(task)
 
 
 def tell(line: str) -> None:

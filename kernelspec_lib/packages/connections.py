@@ -3,9 +3,9 @@
 requests gives each read of a socket a time-out. A server that sends its headers letter by letter
 stays below it for ever, so every answer has a deadline as well, which holds for each of its bytes.
 It also reads the CA certificates anew for every connection, 60 ms each, and a look at an index has
-a dozen: here they are read once. And each connection looks its host up for itself: a dozen questions
-at once are more than some name servers answer, and the one that is lost costs five seconds. Here a
-host is looked up once.
+a dozen: here they are read once. And each connection looks its host up for itself: a dozen
+questions at once are more than some name servers answer, and the one that is lost costs five
+seconds. Here a host is looked up once.
 """
 
 from __future__ import annotations
@@ -92,21 +92,33 @@ class Addresses:
                     self._known[host, port] = list(dict.fromkeys(str(one[4][0]) for one in found))
             return self._known.get((host, port), ())
 
+    def answered(self, host: str, port: int, address: str) -> None:
+        """Somebody listens at *address*: it is the first to try from now on."""
+        with self._asking:
+            others = [one for one in self._known.get((host, port), ()) if one != address]
+            self._known[host, port] = [address, *others]
+
 
 def _looked_up(kind: Any, addresses: Addresses) -> Any:
     """Connections like *kind*, to hosts that *addresses* knows."""
 
     class LookedUp(kind):  # type: ignore[misc]
+        _dns_host: str
+
         def _new_conn(self) -> socket.socket:
             name = self._dns_host
-            *others, last = addresses.of(name, self.port) or (name,)
+            refused: Exception = OSError(name)
             try:
-                for address in others:
+                for address in addresses.of(name, self.port) or (name,):
                     self._dns_host = address
-                    with suppress(NewConnectionError, ConnectTimeoutError):
-                        return super()._new_conn()  # type: ignore[no-any-return]
-                self._dns_host = last
-                return super()._new_conn()  # type: ignore[no-any-return]
+                    try:
+                        made: socket.socket = super()._new_conn()
+                    except (NewConnectionError, ConnectTimeoutError) as error:
+                        refused = error
+                    else:
+                        addresses.answered(name, self.port, address)
+                        return made
+                raise refused
             finally:
                 # TLS compares it with the certificate.
                 self._dns_host = name

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
-from kernelspec_lib.packages import lock, look, sources, uv
+from kernelspec_lib.packages import lock, look, uv
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.metadata import NOTHING
@@ -70,6 +70,8 @@ def _telling(one: Chosen, index: Index) -> Chosen:
     wheels = [file for file in files if file.tags is not None]
     if not wheels or any(file.requires_python for file in files) or one.page.tells_pythons:
         return one
+    from kernelspec_lib.packages import sources
+
     wanted = sources.read(index, one.page.name, wheels).requires_python
     if not wanted:
         return one

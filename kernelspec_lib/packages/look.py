@@ -10,7 +10,6 @@ from packaging.specifiers import Specifier
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import names
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import (
@@ -67,13 +66,19 @@ def look(libs: Sequence[Lib], index: Index, target: Target, familiar: Familiar =
 
 def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:
     """Sources under the name of an import are a placeholder: they refuse to be built."""
-    if isinstance(problem, SourceOnly) and problem.lib and problem.lib.name in names.PLACEHOLDERS:
+    if not isinstance(problem, SourceOnly) or problem.lib is None:
+        return problem
+    from kernelspec_lib.packages import names
+
+    if problem.lib.name in names.PLACEHOLDERS:
         return replace(_unknown(problem.lib, libs, index, tuple), placeholder=True)
     return problem
 
 
 def _unknown(lib: Lib, libs: Sequence[Lib], index: Index, familiar: Familiar) -> UnknownLib:
     """*lib*, of which the index has nothing, and a near name if the index has that."""
+    from kernelspec_lib.packages import names
+
     others = {one.name for one in libs if one.name != lib.name}
     if lib.name in names.SYSTEM or lib.name.replace("-", "_") in names.BUILT_IN:
         return UnknownLib(lib=lib, suggestion=None)

@@ -16,11 +16,9 @@ from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecErr
 from kernelspec_lib.packages import (
     ahead,
     behind,
-    conflicts,
     guess,
     locking,
     needs,
-    sources,
     uv,
     verdicts,
 )
@@ -225,6 +223,8 @@ def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Confli
     if any(page is not None for page in pages.values()):
         reason = f"uv was not given the page of {next(name for name in pages if pages[name])}"
         raise IndexUnreachable(config.shown, reason, "try again, and see proxy and login")
+    from kernelspec_lib.packages import conflicts
+
     return conflicts.explain(text, libs, solver, time.monotonic)
 
 
@@ -239,6 +239,8 @@ def _unknown_extras(
             if lib.name == canonicalize_name(name) and canonicalize_name(extra) in asked:
                 page = solver.index.page(lib.name)
                 files = page.of(versions[lib.name]) if page else ()
+                from kernelspec_lib.packages import sources
+
                 known = tuple(sorted(sources.read(solver.index, lib.name, files).extras))
                 told = asked[canonicalize_name(extra)]
                 found.append(UnknownExtra(lib=lib, extra=told, known=known))

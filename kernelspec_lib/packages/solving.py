@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import ranges, sources, uv
+from kernelspec_lib.packages import uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
@@ -218,12 +218,21 @@ class Solver:
         told = [*wheels, *sources_][:1]
         return any(one.metadata or one.filename.endswith((".tar.gz", ".whl")) for one in told)
 
-    def _read(self, page: Page, version: Version, most: int = ranges.WHOLE) -> Metadata:
+    def _read(self, page: Page, version: Version, most: int | None = None) -> Metadata:
         """What *version* needs, if that can be told. most: as in `sources.read`."""
         files = page.of(version)
         fitting = [one for one in files if one.installs(self.target)]
         name, built = page.name, not fitting
-        told = sources.read(self.index, name, fitting or files, built=built, most=most)
+        # Archives are read of few kernels only.
+        from kernelspec_lib.packages import ranges, sources
+
+        told = sources.read(
+            self.index,
+            name,
+            fitting or files,
+            built=built,
+            most=ranges.WHOLE if most is None else most,
+        )
         if fitting and told.trust is Trust.UNKNOWN:
             # It has needs, which pip would see: nothing could be said of a lock with it.
             why = "the index has its metadata not beside its wheel, and in it there is none to read"

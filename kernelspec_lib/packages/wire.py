@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 from packaging.utils import canonicalize_name
 
-from kernelspec_lib.packages import markup
 from kernelspec_lib.packages.pages import Page, Row, joined, packed
+
+if TYPE_CHECKING:
+    from kernelspec_lib.packages.markup import Attributes
 
 _SDIST = (".tar.gz", ".zip")
 _LONGEST = 255
@@ -129,6 +131,9 @@ def from_html(name: str, text: bytes, url: str) -> Page:
     Source: PEP 503, PEP 592. A login page is HTML too: one without a single file must at least
     have the title of an index.
     """
+    # Most indexes send JSON.
+    from kernelspec_lib.packages import markup
+
     decoded = text.decode("utf-8", errors="replace")
     rows: dict[str, list[Row]] = {}
     is_index, base = False, url
@@ -147,7 +152,7 @@ def from_html(name: str, text: bytes, url: str) -> Page:
     return page
 
 
-def _link(name: str, address: str, given: markup.Attributes) -> tuple[str, Row]:
+def _link(name: str, address: str, given: Attributes) -> tuple[str, Row]:
     """The text of the version, and the file; no version where the link leads to no file."""
     parts = urlsplit(address)
     filename = unquote(parts.path.rpartition("/")[2])

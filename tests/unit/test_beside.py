@@ -9,6 +9,7 @@ import pytest
 
 from kernelspec_lib import project as projects
 from kernelspec_lib.checks import cifile, dockerfile, kernel
+from kernelspec_lib.checks.opened import opened
 from kernelspec_lib.cli import running
 from kernelspec_lib.cli.common import Rejected
 from kernelspec_lib.policy import Policy
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 def told(folder: Path) -> list[tuple[str, str, int]]:
     place = projects.locate(str(folder))
-    findings = kernel.examine(place, projects.load(place), Policy()).findings
+    findings = kernel.examine(opened(place, projects.load(place)), Policy()).findings
     return [(one.code, Path(one.path).name, one.span.line) for one in findings]
 
 
