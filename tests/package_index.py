@@ -169,8 +169,12 @@ def serving(respond: Respond) -> Iterator[Server]:
         def log_message(self, format: str, *args: object) -> None:
             pass  # the tests look at running.requests
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    class Listener(ThreadingHTTPServer):
+        # uv comes with fifty connections at once; who finds no room comes again a second later.
+        request_queue_size = 128
+        daemon_threads = True
+
+    with Listener(("127.0.0.1", 0), Handler) as server:
         running.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -146,3 +146,19 @@ def test_an_index_that_went_away_is_the_worlds_fault(
     done = kernelspec(kernel, *words)
     assert done.returncode == 3
     assert "installing the lock failed" in done.stderr
+
+
+def test_an_image_is_built_though_the_cache_cannot_be_bounded(
+    kernel: Path, package_index: indexes.Server
+) -> None:
+    option = a_lock(kernel, package_index, "3.11")
+    versions = json.dumps({"Client": {"Version": "20.10"}, "Server": {"Version": "20.10"}})
+    docker = kernel.parent / "docker"
+    docker.write_text(
+        f"#!/bin/sh\ncase $1 in version) echo '{versions}';; image) echo null;;\n"
+        "builder) echo 'the engine is busy' >&2; exit 1;; esac\n"
+    )
+    docker.chmod(0o755)
+    done = kernelspec(kernel, "build", str(kernel), option, PATH=f"{docker.parent}:{os.defpath}")
+    assert (done.returncode, done.stdout) == (0, "ada_old:latest\n")
+    assert "what builds left may be more than 20g by now: the engine is busy" in done.stderr

@@ -136,8 +136,8 @@ def build_command(
         image.build(docker, plan, _in_few_words(progress) if progress.watched else progress.step)
         if to is not None:
             reference = _pushed(docker, plan, to, progress.step)
-        image.bound_cache(docker, keep_cache)
-    return _deliver(reference, dotenv)
+    _deliver(reference, dotenv)
+    return _bound_cache(docker, keep_cache)
 
 
 def _in_few_words(progress: running.Progress) -> Callable[[str], None]:
@@ -170,6 +170,22 @@ def _freshen(docker: Engine, base_image: str, note: Callable[[str], None]) -> No
         if engine.labels(docker, base_image) is None:
             raise
         note(f"note: no newer {base_image} is to be had: {' '.join(error.output[-1:])}")
+
+
+def _bound_cache(docker: Engine, size: str) -> None:
+    """Leave at most *size* of what builds left on *docker*.
+
+    The last thing to do, since it takes minutes where much must go: the image is there by then,
+    and an engine that does not come to an end with it changes nothing about that.
+    """
+    from kernelspec_lib.delivery import image
+
+    with running.ended_in_order(), running.progress("making room in the build cache") as progress:
+        try:
+            image.bound_cache(docker, size)
+        except CommandFailed as error:
+            told = " ".join(error.output[-1:])
+            progress.note(f"note: what builds left may be more than {size} by now: {told}")
 
 
 def _deliver(reference: str, dotenv: str | None) -> None:

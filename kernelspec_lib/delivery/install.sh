@@ -36,10 +36,6 @@ fi
 rm -f "$cache/whole"
 "$tools/uv" pip sync --require-hashes --python="$environment/bin/python" "$lock"
 
-# Compiled under the name that it will have: tracebacks show it. Nobody imports the tests inside
-# libraries. Some libraries carry files for other Pythons, which cannot be compiled.
-ln -s "$environment" /opt/kernel
-/opt/kernel/bin/python -m compileall -qq -j 0 -x '/tests?/' /opt/kernel/lib || true
-rm /opt/kernel
+# Nothing of the environment itself runs for this: no site, no warnings about libraries' sources.
+"$environment/bin/python" -I -S -W ignore "$tools/laying.py" "$environment" /opt/kernel
 mv "$cache/asked" "$cache/whole"
-cp -a "$environment" /opt/kernel

@@ -1,7 +1,7 @@
-"""What installs the lock in a build: uv and a script, handed to it as an image of their own.
+"""What installs the lock in a build: uv and two scripts, handed to it as an image of their own.
 
-No layer keeps them, and no index is asked for them; a newer version of this library brings a newer
-script to every kernel.
+No layer keeps them, and no index is asked for them; a newer version of this library brings newer
+scripts to every kernel.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ INSTALLER_IMAGE = "INSTALLER_IMAGE"
 
 TOOL_LABEL = "kernelspec.tool"
 
-_SCRIPT = Path(__file__).with_name("install.sh")
+_SCRIPTS = {"install": "install.sh", "laying.py": "laying.py"}
+"""By their names in the image: the files beside this one."""
 _TIMEOUT = 300.0
 
 
 def reference() -> str:
-    """The name of the image with this machine's uv and this library's script.
+    """The name of the image with this machine's uv and this library's scripts.
 
     The host's name keeps an engine from looking for it anywhere else.
     """
-    held = importlib.metadata.version("uv").encode() + _SCRIPT.read_bytes()
-    digest = hashlib.sha256(held).hexdigest()[:16]
+    held = [importlib.metadata.version("uv").encode(), *_scripts().values()]
+    digest = hashlib.sha256(b"\0".join(held)).hexdigest()[:16]
     return f"localhost/kernelspec-installer:{digest}-{platform.machine()}"
 
 
 def provide(engine: Engine) -> str:
-    """The reference of an image that holds `/uv` and `/install`, made where it is missing.
+    """The reference of an image that holds uv and the scripts, made where it is missing.
 
     Raises CommandFailed where the engine does not take it.
     """
@@ -53,11 +54,18 @@ def _make(engine: Engine, name: str) -> None:
         archive = Path(folder, "installer.tar")
         with tarfile.open(archive, "w") as packed:
             _add(packed, "uv", Path(uv.find_uv_bin()).read_bytes())
-            _add(packed, "install", _SCRIPT.read_bytes())
+            for name_inside, content in _scripts().items():
+                _add(packed, name_inside, content)
         change = f"--change=LABEL {TOOL_LABEL}=installer"
         answer = engine.ask("import", change, "--", str(archive), name, timeout=_TIMEOUT)
     if answer.returncode != 0:
         raise failed(engine, "import", answer)
+
+
+def _scripts() -> dict[str, bytes]:
+    return {
+        name: Path(__file__).with_name(beside).read_bytes() for name, beside in _SCRIPTS.items()
+    }
 
 
 def _add(packed: tarfile.TarFile, name: str, content: bytes) -> None:
