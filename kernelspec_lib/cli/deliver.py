@@ -85,7 +85,7 @@ def _size(context: click.Context, option: click.Parameter, text: str) -> str:
 )
 @click.option("--push", is_flag=True, help="Push the image to its registry, too.")
 @click.option(
-    "--pull", envvar="KERNELSPEC_PULL", is_flag=True, help="Look for a newer base image first."
+    "--pull", envvar=running.PULL_VARIABLE, is_flag=True, help="Look for a newer base image first."
 )
 @click.option("--dotenv", metavar="FILE", help="Where later jobs find it as $KERNELSPEC_IMAGE.")
 @click.option(

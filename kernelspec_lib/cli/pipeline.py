@@ -67,7 +67,7 @@ def pipeline_command(
         _kernel(Path(path), str(Path(found)), policy, deliver=not lint_only)
         for found in choosing.chosen(choice, os.environ)
     ]
-    text = pipeline.pipeline(kernels, include)
+    text = pipeline.pipeline(kernels, include, _variables(os.environ.get("CI_PIPELINE_SOURCE")))
     if output is None:
         common.echo(text, nl=False)
         return
@@ -77,6 +77,12 @@ def pipeline_command(
         raise FileUnusable(output, "write", error.strerror or str(error)) from error
     built = sum(kernel.delivered for kernel in kernels)
     common.echo(f"{output}: {len(kernels)} kernels, {built} of them are built", err=True)
+
+
+def _variables(source: str | None) -> dict[str, str]:
+    """What the jobs are told of where the pipeline comes from (GitLab's word for it)."""
+    # On a schedule images are built anew, on the base image of the day.
+    return {running.PULL_VARIABLE: "true"} if source == "schedule" else {}
 
 
 def _kernel(top: Path, folder: str, policy: Policy, *, deliver: bool) -> Kernel:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 IMAGE_VARIABLE = "KERNELSPEC_IMAGE"
 """What `build --dotenv` hands to the later jobs of a pipeline: the image, by its digest."""
+PULL_VARIABLE = "KERNELSPEC_PULL"
+"""Set where `build` shall look for a newer base image first."""
 
 path_argument = click.argument("path", metavar="PATH", default=".")
 login_option = click.option(

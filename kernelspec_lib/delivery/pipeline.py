@@ -6,8 +6,9 @@ Source: the reference of GitLab's CI/CD YAML, "Downstream pipelines".
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -36,12 +37,19 @@ class Kernel:
         return "kernel" if self.path == "." else self.path
 
 
-def pipeline(kernels: Sequence[Kernel], include: str | None) -> str:
+def pipeline(
+    kernels: Sequence[Kernel],
+    include: str | None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """The YAML text of a pipeline for *kernels*.
 
     include: "GROUP/PROJECT:FILE" whose settings (`default`, `variables`) hold for all jobs.
+    variables: those that the jobs of this one run get besides.
     """
     head: dict[str, Any] = {"stages": list(STAGES)}
+    if variables:
+        head["variables"] = dict(variables)
     if include is not None:
         project, _, file = include.partition(":")
         head["include"] = [{"project": project, "file": f"/{file.lstrip('/')}"}]

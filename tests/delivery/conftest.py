@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from kernelspec_lib.delivery.engine import Engine
 from tests import package_index as indexes
-from tests.delivery import parts
+from tests.delivery import parts, pipelines
 from tests.delivery.kernels import Site, locked
 from tests.docker.conftest import (  # noqa: F401 - fixtures, found by name
     RUN,
@@ -81,3 +84,32 @@ def site(
         engine=clean_engine,
         environment={"DOCKER_CONFIG": str(registry.docker_config)},
     )
+
+
+@pytest.fixture(scope="module")
+def ci(
+    registry: parts.Registry,
+    clean_engine: Engine,  # noqa: F811 - the fixtures above
+    base_image: str,  # noqa: F811
+    index_url: str,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[pipelines.Ci]:
+    """A registry, an index and a hub for pipelines, and who runs them."""
+    shutil.which("npm") or pytest.fail("npm is needed for gitlab-ci-local")
+    login = f"ci.{uuid.uuid4().hex[:6]}"
+    folder = tmp_path_factory.mktemp("site")
+    with parts.account(login) as account:
+        (folder / login).mkdir()
+        os.chown(folder / login, account.uid, account.gid)
+        yield pipelines.Ci(
+            folder=folder,
+            account=account,
+            login=login.replace("ci.", "Ci."),
+            index_url=index_url,
+            registry=registry,
+            engine=clean_engine,
+        )
+    images = clean_engine.ask(
+        "image", "ls", "--quiet", f"--filter=label=kernelspec.owner={login}"
+    ).stdout.split()
+    clean_engine.ask("image", "rm", "--force", *dict.fromkeys(images))

@@ -15,6 +15,7 @@ import yaml
 from kernelspec_lib import cli
 from kernelspec_lib.delivery import pipeline
 from kernelspec_lib.delivery.pipeline import Kernel
+from tests.repositories import git
 from tests.template import support
 
 
@@ -100,18 +101,6 @@ def test_where_nothing_changed_there_is_a_job_all_the_same() -> None:
     assert jobs(loaded(pipeline.pipeline([], None)))
 
 
-def git(folder: Path, *words: str) -> None:
-    settings = [
-        "-c",
-        "user.name=x",
-        "-c",
-        "user.email=x@localhost",
-        "-c",
-        "init.defaultBranch=main",
-    ]
-    subprocess.run(["git", *settings, *words], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two users with two kernels, of which a commit touched one each."""
@@ -181,6 +170,19 @@ def test_the_first_push_of_a_branch_concerns_all(
     monkeypatch.setenv("GITLAB_USER_LOGIN", "ada")
     found = written(repository, "--changed-since", "0" * 40)
     assert len([name for name in found if name.endswith(": lint")]) == 4
+
+
+def test_a_schedule_concerns_all_on_the_base_image_of_the_day(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITLAB_USER_LOGIN", "ada")
+    found = written(repository, "--changed-since", "0" * 40)
+    assert {"ada/churn: build", "ada/fraud: build"} <= set(found)
+    assert "variables" not in loaded((repository / "kernels.yml").read_text())
+    monkeypatch.setenv("CI_PIPELINE_SOURCE", "schedule")
+    assert written(repository, "--changed-since", "0" * 40) == found
+    value = loaded((repository / "kernels.yml").read_text())
+    assert value["variables"] == {"KERNELSPEC_PULL": "true"}
 
 
 def test_a_folder_of_nobody_who_could_be_one_is_refused(
