@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 ROOT = "/sys/fs/cgroup"
 _PERIOD = 100_000
 """Microseconds: the kernel's own, within which a group may use its time."""
+_LATELY = 10.0
+"""Seconds from the moment at which a kernel was killed to that at which its end is seen."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
 
@@ -76,17 +79,6 @@ def is_unified(root: str = ROOT) -> bool:
     return os.path.exists(os.path.join(root, "cgroup.controllers"))
 
 
-def strained(login: str, root: str = ROOT) -> int:
-    """How often the kernels of *login* have come upon their memory limit together."""
-    with contextlib.suppress(OSError, ValueError, LookupError):
-        if is_unified(root):
-            with open(f"{root}/kernelspec/{login}/memory.events.local", encoding="ascii") as file:
-                return int(dict(line.split() for line in file)["oom"])
-        with open(f"{root}/memory/kernelspec/{login}/memory.failcnt", encoding="ascii") as file:
-            return int(file.read())
-    return 0
-
-
 def _written(path: str, text: str) -> bool:
     try:
         with open(path, "r+", encoding="ascii") as file:
@@ -94,3 +86,79 @@ def _written(path: str, text: str) -> bool:
     except OSError:
         return False  # Below what is in use, or not a part of this machine's kernel.
     return True
+
+
+class Strain:
+    """Tells whether all kernels of one user have come upon their memory limit together.
+
+    The machine then kills one of them, which need not be the one that asked for more; the engine
+    says "out of memory" of each, and not whose limit it was.
+    """
+
+    def __init__(self, group: str | None, root: str = ROOT) -> None:
+        """group: what Docker was told as the parent of a container that runs; None: nothing."""
+        self.reads: list[int] = []
+        self.urgent: list[int] = []
+        """Descriptors to wait on, before `look`: for what can be read; for what is urgent."""
+        self._at = float("-inf")
+        self._folder = self._limit = ""
+        self._count = 0
+        if group is None:
+            return
+        below = group.strip("/") if "/" in group else f"kernelspec.slice/{group}"
+        unified = is_unified(root)
+        self._folder = f"{root}/{below}" if unified else f"{root}/memory/{below}"
+        self._limit = f"{self._folder}/memory.{'max' if unified else 'limit_in_bytes'}"
+        with contextlib.suppress(OSError):
+            if unified:
+                self.urgent = [os.open(f"{self._folder}/memory.events.local", os.O_RDONLY)]
+            else:
+                self.reads = [self._event()]
+        self._count = self._counted()
+
+    def look(self) -> None:
+        """Take notice of what has come."""
+        if self.reads:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self.reads[0])
+                self._at = time.monotonic()
+        elif (count := self._counted()) > self._count:
+            self._at, self._count = time.monotonic(), count
+
+    def lately(self) -> bool:
+        """Whether it has happened a moment ago."""
+        self.look()
+        return time.monotonic() - self._at < _LATELY
+
+    def limit(self) -> float | None:
+        """Bytes: what they have together at this moment; None where nothing tells."""
+        try:
+            with open(self._limit, encoding="ascii") as file:
+                return float(int(file.read()))
+        except (OSError, ValueError):
+            return None
+
+    def _event(self) -> int:
+        """A descriptor that can be read each time it happens: version 1, as root."""
+        event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            control = os.open(f"{self._folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                with open(f"{self._folder}/cgroup.event_control", "w", encoding="ascii") as file:
+                    file.write(f"{event} {control}")
+            finally:
+                os.close(control)
+        except OSError:
+            os.close(event)
+            raise
+        return event
+
+    def _counted(self) -> int:
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            if self.urgent:
+                told = os.pread(self.urgent[0], 4096, 0).decode()
+                return int(dict(line.split() for line in told.splitlines())["oom"])
+            # Also counts what could be made room for, so it is for those alone who are not root.
+            with open(f"{self._folder}/memory.failcnt", encoding="ascii") as file:
+                return int(file.read())
+        return 0

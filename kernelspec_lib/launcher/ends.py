@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 
@@ -9,7 +10,10 @@ from kernelspec_lib.launcher import notes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kernelspec_lib.launcher.call import Call
+    from kernelspec_lib.launcher.cgroups import Strain
     from kernelspec_lib.launcher.ear import Ear
     from kernelspec_lib.launcher.terms import Terms
 
@@ -24,15 +28,23 @@ REAPED = signal.SIGUSR2
 class End:
     """How a kernel ended."""
 
-    __slots__ = ("cell", "code", "oom", "said", "started", "wanted")
+    __slots__ = ("cell", "code", "limit", "oom", "said", "started", "together", "wanted")
 
-    def __init__(self, code: int | None, said: str, ear: Ear, *, oom: bool, wanted: bool) -> None:
-        self.code = code
-        """Its exit code; None: the engine does not know, or is down."""
-        self.said, self.oom, self.wanted = said, oom, wanted
+    def __init__(self, told: Any, said: str, ear: Ear, strain: Strain, wanted: bool) -> None:
+        """told: the engine's last words of the container; empty: it does not know, or is down."""
+        state = told.get("State", {})
+        self.code: int | None = state.get("ExitCode")
+        """Its exit code; None: nobody knows."""
+        self.said, self.wanted = said, wanted
         """said: the last that it wrote. wanted: it was told to end."""
         self.started, self.cell = ear.heard, ear.cell
         """started: whether it has answered once. cell: the header of its last cell's request."""
+        # The engine says it of a kernel, too, that has outlived a child or a neighbour.
+        self.oom = self.code == _KILLED and bool(state.get("OOMKilled"))
+        self.limit: float | None = told.get("HostConfig", {}).get("Memory") or None
+        """Bytes of memory that it had at last, which need not be what it had at first."""
+        self.together: float | None = strain.limit() if strain.lately() else None
+        """The same of all kernels of its user, where that was too little; None: it was not."""
 
     @property
     def reaped(self) -> bool:
@@ -40,24 +52,21 @@ class End:
         return not self.wanted and self.code == _BY_SIGNAL + REAPED
 
 
-def note(end: End, call: Call, terms: Terms, *, together: bool) -> str:
-    """Why the kernel ended, for the notebook; empty where nobody has to be told.
-
-    together: all kernels of the user came upon their common limit while it ran.
-    """
+def note(end: End, call: Call, terms: Terms) -> str:
+    """Why the kernel ended, for the notebook; empty where nobody has to be told."""
     if end.wanted or end.code == 0:
         return ""
     if end.reaped:
         return notes.reaped(time.strftime("%H:%M"), terms.idle)
-    if together and end.code == _KILLED and "memory" in terms.budget:
+    if end.together is not None and end.code == _KILLED:
         return (
             f"The kernel was killed at {time.strftime('%H:%M')}: your kernels together needed more "
-            f"memory than the {notes.size(terms.budget['memory'])} that this site gives to one "
-            f"user. All its variables are gone; the files in {terms.work.target} are kept. Shut "
-            "down kernels that you do not need."
+            f"memory than the {notes.size(end.together)} that this site gives to one user, though "
+            "it need not have been this one that asked for more. All its variables are gone; the "
+            f"files in {terms.work.target} are kept. Shut down kernels that you do not need."
         )
     if end.oom:
-        return _out_of_memory(call, terms)
+        return _out_of_memory(end.limit, call, terms)
     lost = "All its variables are gone" if end.started else "It never answered"
     if end.code is None:
         return f"The kernel has ended: Docker was stopped, or its container was removed. {lost}."
@@ -82,21 +91,29 @@ def _last(said: str) -> str:
     return "\n".join([" The last that it wrote:", *lines]) if lines else ""
 
 
-def _out_of_memory(call: Call, terms: Terms) -> str:
-    limit, most = terms.limits.get("memory"), terms.maximum.get("memory")
+def _out_of_memory(limit: float | None, call: Call, terms: Terms) -> str:
+    bounds = [one["memory"] for one in (terms.maximum, terms.budget) if "memory" in one]
+    most = min(bounds, default=None)
     of = f" of {notes.size(limit)}" if limit else ""
     if limit and most and limit >= most:
         more = "That is the most this site gives to one kernel: work on less at once"
     else:
         upto = f", up to {notes.size(most)}" if most else ""
-        twice = f"{max(int((limit or 2**30) * 2 // 2**20), 1)}m"
-        if most and limit and limit * 2 > most:
-            twice = f"{int(most // 2**20)}m"
         more = (
-            f'For more{upto}, write "resources": {{"memory": "{twice}"}} into requirements.json of '
-            f"the kernel {call.asked['kernel']} and let its pipeline run; or work on less at once"
+            f'For more{upto}, write "resources": {{"memory": "{_twice(limit, most)}"}} into '
+            f"requirements.json of the kernel {call.asked['kernel']} and let its pipeline run; or "
+            "work on less at once"
         )
     return (
         f"The kernel was killed at {time.strftime('%H:%M')}: it needed more memory than its limit"
         f"{of}. All its variables are gone; the files in {terms.work.target} are kept. {more}."
     )
+
+
+def _twice(limit: float | None, most: float | None) -> str:
+    """Twice the *limit*, at most *most*, as requirements.json has it."""
+    wanted = min((limit or 2**29) * 2, most or math.inf)
+    for unit, name in ((2**30, "g"), (2**20, "m"), (2**10, "k")):
+        if wanted % unit == 0:
+            return f"{int(wanted // unit)}{name}"
+    return f"{int(wanted)}b"

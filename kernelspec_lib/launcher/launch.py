@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from kernelspec_lib.launcher import budget, cgroups, network, notes, places
+from kernelspec_lib.launcher import budget, network, notes, places
 from kernelspec_lib.launcher import call as calls
 from kernelspec_lib.launcher.body import CONNECTION_TARGET, Body
+from kernelspec_lib.launcher.cgroups import Strain
 from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused, quoted
 from kernelspec_lib.launcher.refusal import Refused
 from kernelspec_lib.launcher.terms import Folder, Terms
@@ -30,14 +31,13 @@ PARENT = "kernelspec.parent"
 class Running:
     """A container that was started, and what holds it."""
 
-    __slots__ = ("engine", "id", "output", "strained", "watchdog")
+    __slots__ = ("engine", "id", "output", "strain", "watchdog")
 
     def __init__(
-        self, engine: Engine, container: str, output: _socket.socket, dog: Watchdog, strained: int
+        self, engine: Engine, container: str, output: _socket.socket, dog: Watchdog, strain: Strain
     ) -> None:
         self.engine, self.id, self.output = engine, container, output
-        self.watchdog, self.strained = dog, strained
-        """strained: how often the user's kernels had come upon their limit together by then."""
+        self.watchdog, self.strain = dog, strain
 
 
 def start(call: Call, terms: Terms) -> Running:
@@ -57,7 +57,6 @@ def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running
         body = _body(engine, call, terms)
         if group := budget.group(engine, call.login, terms):
             body.host["CgroupParent"] = group
-        strained = cgroups.strained(call.login) if group else 0
         # What is made counts for the next one. To start it takes longer, and needs no turn.
         turn = call.stage.lock()
         try:
@@ -75,7 +74,7 @@ def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running
         raise
     finally:
         call.stage.clear()
-    return Running(engine, container, output, dog, strained)
+    return Running(engine, container, output, dog, Strain(group))
 
 
 def name_of(call: Call) -> str:

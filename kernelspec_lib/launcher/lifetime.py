@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from kernelspec_lib.launcher import cgroups, ends, launch, network, notes, places
+from kernelspec_lib.launcher import ends, launch, network, notes, places
 from kernelspec_lib.launcher.refusal import Refused
 from kernelspec_lib.launcher.supervise import Signals, Supervisor
 from kernelspec_lib.launcher.terms import Terms
@@ -27,12 +27,12 @@ def run(
 
     drop: called before anything is told, which needs no more than the user may do.
     """
+    signals = Signals()
     # Behind sudo, that is sudo: what Jupyter kills when it kills its client.
-    parent = os.getppid()
-    signals = Signals(parent)
+    signals.end_with(os.getppid())
     try:
         called = call()
-        signals = Signals(called.server, parent)
+        signals.end_with(called.server)
         terms = Terms(called.policy, called.asked.get("resources", {}), called.login)
         running = launch.start(called, terms)
     except Exception as error:
@@ -46,11 +46,10 @@ def run(
             drop()
         return _instead(connection, text, signals)
     end = Supervisor(running, called, signals).wait()
-    together = cgroups.strained(called.login) > running.strained
     network.leave(called)
     if drop:
         drop()
-    if text := ends.note(end, called, terms, together=together):
+    if text := ends.note(end, called, terms):
         # Jupyter would start another one at once for which nobody has asked.
         if not end.started or end.reaped:
             return _instead(connection, text, signals)

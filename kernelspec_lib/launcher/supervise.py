@@ -31,26 +31,33 @@ _MAX_TAIL = 4000
 class Signals:
     """What this process is told, as descriptors that can be waited on; and its server's end."""
 
-    def __init__(self, *above: int) -> None:
-        """above: the notebook server, and who else this process ends with."""
+    def __init__(self) -> None:
         self._reads, writes = os.pipe()
         os.set_blocking(writes, False)
         os.set_blocking(self._reads, False)
         signal.set_wakeup_fd(writes)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, lambda *_: None)
-        self._above: list[int] = []
+        self._above: dict[int, int] = {}
         self._gone = False
-        for pid in set(above):
-            try:
-                self._above.append(os.pidfd_open(pid))
-            except OSError:
-                self._gone = True
-        self.fds = [self._reads, *self._above]
+
+    def end_with(self, pid: int) -> None:
+        """This process ends with *pid*: the notebook server, and what Jupyter has started."""
+        if pid in self._above:
+            return
+        try:
+            self._above[pid] = os.pidfd_open(pid)
+        except OSError:
+            self._gone = True
+
+    @property
+    def fds(self) -> list[int]:
+        """What to wait on."""
+        return [self._reads, *self._above.values()]
 
     def server_ended(self) -> bool:
         """Whether the notebook server is gone, or whoever else it was."""
-        return self._gone or bool(select.select(self._above, [], [], 0)[0])
+        return self._gone or bool(select.select(list(self._above.values()), [], [], 0)[0])
 
     def told(self) -> set[int]:
         """The signals that have come."""
@@ -77,9 +84,8 @@ class Supervisor:
 
     def wait(self) -> End:
         """The end of the kernel, whose container is then removed."""
-        state = self._state()
-        if state and state.get("Pid"):
-            self._running.watchdog.aim(state["Pid"])
+        if pid := self._told().get("State", {}).get("Pid"):
+            self._running.watchdog.aim(pid)
         while self._goes_on():
             pass
         return self._bury()
@@ -88,10 +94,13 @@ class Supervisor:
         """Wait for the next thing to happen. False: the kernel has ended, or must."""
         output = self._running.output.fileno()
         ear = self._ear.fileno()
-        fds = [*self._signals.fds, output, *([ear] if ear >= 0 else ())]
+        strain = self._running.strain
+        fds = [*self._signals.fds, output, *strain.reads, *([ear] if ear >= 0 else ())]
         due = [one for one in (self._deadline, self._ear.due()) if one is not None]
         left = max(min(due) - time.monotonic(), 0) if due else None
-        ready = select.select(fds, [], [], left)[0]
+        ready, _, urgent = select.select(fds, [], strain.urgent, left)
+        if urgent or any(one in ready for one in strain.reads):
+            strain.look()
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return False
         if self._signals.server_ended():
@@ -144,8 +153,7 @@ class Supervisor:
         deadline = time.monotonic() + _ABSENT
         while not self._signals.server_ended():
             try:
-                state = self._state()
-                if not state.get("Running"):
+                if not self._told().get("State", {}).get("Running"):
                     return False
                 self._running.output.close()
                 self._running.output = self._running.engine.attach(self._running.id)
@@ -162,28 +170,25 @@ class Supervisor:
         self._ear.listen()
         return self._ear.fileno() >= 0
 
-    def _state(self) -> dict[str, Any]:
+    def _told(self) -> dict[str, Any]:
         """What the engine says of the container; empty where somebody has removed it."""
         try:
-            told = self._running.engine.ask("GET", f"/containers/{self._running.id}/json")
+            told: dict[str, Any] = self._running.engine.ask(
+                "GET", f"/containers/{self._running.id}/json"
+            )
         except EngineRefused:
             return {}
-        state: dict[str, Any] = told["State"]
-        return state
+        return told
 
     def _bury(self) -> End:
         self._ear.close()
-        state: dict[str, Any] = {}
+        told: dict[str, Any] = {}
         try:
-            state = self._state()
+            told = self._told()
             remove(self._running.engine, self._running.id)
             self._running.watchdog.release()
         except (EngineDown, EngineRefused):
             self._running.watchdog.give_up()
         return End(
-            state.get("ExitCode"),
-            self._tail.decode(errors="replace"),
-            self._ear,
-            oom=bool(state.get("OOMKilled")),
-            wanted=self._wanted,
+            told, self._tail.decode(errors="replace"), self._ear, self._running.strain, self._wanted
         )

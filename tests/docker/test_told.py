@@ -14,7 +14,7 @@ from jupyter_client.manager import KernelManager
 
 from kernelspec_lib.delivery.engine import Engine
 from tests.docker import launched
-from tests.docker.conftest import LOGIN, Kernel
+from tests.docker.conftest import LOGIN, Kernel, kernelspec
 from tests.docker.test_line import Running, containers, none_left
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
@@ -99,10 +99,58 @@ def test_the_cell_over_which_memory_ran_out_says_so(
         assert none_left(engine)
 
 
-def until_told(running: Running, request: str) -> str:
-    """What the cell of *request* says, until the launcher has spoken in it."""
+def test_the_limit_that_was_changed_meanwhile_is_told(
+    churn: Kernel, engine: Engine, tmp_path: Path
+) -> None:
+    site = launched.policy(churn, tmp_path, resources={"maximum": {"memory": "1g"}})
+    made = launched.manager(churn, tmp_path, site)
+    with launched.running(made, churn, launched.variables(site)) as one:
+        (container,) = containers(engine)
+        words = ("limit", container, "--memory=192m")
+        limited = kernelspec(*words, KERNELSPEC_POLICY=str(site))
+        assert limited.returncode == 0, limited.stderr
+        said = until_told(one, one.client.execute(EATS))
+        assert "more memory than its limit of 192 MiB" in said
+        assert 'up to 1 GiB, write "resources": {"memory": "384m"}' in said
+    assert none_left(engine)
+
+
+HOLDS = """
+held = bytearray({size} * 2**20)
+for at in range(0, len(held), 4096):
+    held[at] = 1
+print("holds", flush=True)
+import time
+time.sleep({seconds})
+"""
+
+
+def test_the_kernel_that_dies_of_anothers_hunger_is_told_so(
+    churn: Kernel, engine: Engine, tmp_path: Path
+) -> None:
+    # Neither has a limit of its own; the larger one is killed when the smaller asks for more.
+    site = launched.policy(churn, tmp_path, per_user={"memory": "400m"})
+    made = [launched.manager(churn, tmp_path, site) for _ in range(2)]
+    asks(made[0], resources={"pids": 200})
+    variables = launched.variables(site)
+    with (
+        launched.running(made[0], churn, variables) as large,
+        launched.running(made[1], churn, variables) as small,
+    ):
+        cell = large.client.execute(HOLDS.format(size=230, seconds=60))
+        until_told(large, cell, "holds")
+        assert small.execute(HOLDS.format(size=150, seconds=0)) == ("holds\n", "")
+        said = until_told(large, cell)
+        assert "your kernels together needed more memory than the 400 MiB that this" in said
+        assert "need not have been this one" in said
+        assert small.execute("print('lives')") == ("lives\n", "")
+    assert none_left(engine)
+
+
+def until_told(running: Running, request: str, wanted: str = "The kernel was killed") -> str:
+    """What the cell of *request* says, until *wanted* is in it: the launcher's words, usually."""
     said = ""
-    while "The kernel was killed" not in said:
+    while wanted not in said:
         message: Any = running.client.get_iopub_msg(timeout=60)
         if message["parent_header"].get("msg_id") == request:
             said += message["content"].get("text", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +104,32 @@ def test_what_the_machine_does_not_take_is_told(tmp_path: Any) -> None:
     (tmp_path / "memory/kernelspec/ada/memory.memsw.limit_in_bytes").unlink()
     assert cgroups.hold("ada", {"memory": 2.0 * G}, root)
     assert (tmp_path / "memory/kernelspec/ada/memory.limit_in_bytes").read_text() == f"{2 * G}"
-    (tmp_path / "memory/kernelspec/ada/memory.failcnt").write_text("7\n")
-    assert cgroups.strained("ada", root) == 7
-    assert cgroups.strained("grace", root) == 0
+
+
+def test_who_may_not_wait_on_the_group_counts(tmp_path: Path) -> None:
+    group = tmp_path / "memory/kernelspec/ada"
+    group.mkdir(parents=True)
+    (group / "memory.failcnt").write_text("7\n")
+    (group / "memory.limit_in_bytes").write_text(f"{2 * G}\n")
+    strain = cgroups.Strain("/kernelspec/ada", str(tmp_path))
+    assert (strain.reads, strain.urgent, strain.lately()) == ([], [], False)
+    (group / "memory.failcnt").write_text("8\n")
+    assert strain.lately()
+    assert strain.limit() == 2 * G
+
+
+def test_version_2_counts_itself_and_is_waited_on(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").touch()
+    group = tmp_path / "kernelspec.slice" / "kernelspec-ada.slice"
+    group.mkdir(parents=True)
+    (group / "memory.events.local").write_text("low 0\nmax 31\noom 1\noom_kill 1\n")
+    (group / "memory.max").write_text("max\n")
+    strain = cgroups.Strain("kernelspec-ada.slice", str(tmp_path))
+    assert (len(strain.urgent), strain.lately(), strain.limit()) == (1, False, None)
+    (group / "memory.events.local").write_text("low 0\nmax 40\noom 2\noom_kill 2\n")
+    assert strain.lately()
+
+
+def test_without_a_group_nothing_is_strained(tmp_path: Path) -> None:
+    strain = cgroups.Strain(None, str(tmp_path))
+    assert (strain.lately(), strain.limit(), strain.reads, strain.urgent) == (False, None, [], [])
