@@ -65,6 +65,15 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """When a kernel that nobody uses is ended. Seconds."""
+
+    after: int
+    warn: int
+    """How long before that its user is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """What some users may have beyond the others."""
 
@@ -73,17 +82,9 @@ class Group:
     per_user: Budget = Budget()
     maximum_resources: Mapping[str, Any] = field(default_factory=dict)
     base_images: tuple[str, ...] = ()
+    idle: Idle | None = None
     kernels: tuple[str, ...] = ()
     """Patterns with * and ? of owner/kernel: what others share with them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idle:
-    """When a kernel that nobody uses is ended. Seconds."""
-
-    after: int
-    warn: int
-    """How long before that its user is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,13 @@ class Policy:
     def groups_of(self, login: str | None) -> tuple[Group, ...]:
         """The groups that *login* is a member of; none for nobody known."""
         return tuple(group for group in self.groups if login in group.members)
+
+    def idle_of(self, login: str) -> Idle | None:
+        """For how long kernels of *login* may be idle: as the site says, or a group, if longer."""
+        if self.idle is None:
+            return None
+        more = [group.idle for group in self.groups_of(login) if group.idle is not None]
+        return max([self.idle, *more], key=lambda one: one.after)
 
 
 def runnable(policy: Policy) -> Policy:
@@ -256,6 +264,7 @@ def _group(name: str, value: Any) -> Group:
         per_user=Budget(**value.get("per_user", {})),
         maximum_resources=value.get("resources", {}).get("maximum", {}),
         base_images=tuple(value.get("base_images", ())),
+        idle=_idle(value["idle"]) if "idle" in value else None,
         kernels=tuple(value.get("kernels", ())),
     )
 

@@ -97,11 +97,16 @@ def _mixed_up(source: document.Document) -> Iterator[document.Fault]:
 
 def _late(source: document.Document) -> Iterator[document.Fault]:
     """A warning that would come before a kernel can be idle for so long."""
-    idle = _inside(source.value, "idle", dict)
-    after, warn = (seconds(idle.get(key)) for key in ("after", "warn"))
-    if after and warn and warn >= after:
-        told = f"the warning comes {idle['warn']} before the end, and the end after {idle['after']}"
-        yield _fault(source, "/idle/warn", "KS112", told, "warn later than that before the end")
+    groups = _inside(source.value, "groups", dict)
+    holders = [((), source.value), *((("groups", name), one) for name, one in groups.items())]
+    for way, value in holders:
+        idle = _inside(value, "idle", dict)
+        after, warn = (seconds(idle.get(key)) for key in ("after", "warn"))
+        if after and warn and warn >= after:
+            told = f"the warning comes {idle['warn']} before the end, and the end after "
+            pointer = document.joined([*way, "idle", "warn"])
+            hint = "warn later than that before the end"
+            yield _fault(source, pointer, "KS112", told + idle["after"], hint)
 
 
 def seconds(text: Any) -> int:

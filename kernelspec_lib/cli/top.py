@@ -257,7 +257,7 @@ def reap_command(
         found = watch.look()
         steps = reaping.orphans(found)
         if policy.idle is not None and watch.before is not None:
-            idle, learnt = reaping.idlers(found, watch.traces, policy.idle, time.time())
+            idle, learnt = reaping.idlers(found, watch.traces, policy.idle_of, time.time())
             steps += idle
             watch.keep(learnt, watch.before)
             watch.traces.update(learnt)
@@ -273,14 +273,14 @@ def reap_command(
 
 
 def _done(watch: _Watch, step: reaping.Step) -> str:
-    now = time.time()
+    now, limit = time.time(), watch.policy.idle_of(step.kernel.login)
     if step.deed == "warn" and watch.before is not None:
         # Kept once it was told: it may be told twice, and is never ended untold.
         trace = replace(watch.traces[step.kernel.id], warned=now)
-        told = reaping.carry_out(watch.socket, step, watch.policy.idle, now)
+        told = reaping.carry_out(watch.socket, step, limit, now)
         watch.keep({step.kernel.id: trace}, watch.before)
         return told
-    return reaping.carry_out(watch.socket, step, watch.policy.idle, now)
+    return reaping.carry_out(watch.socket, step, limit, now)
 
 
 def _whose(login: str | None) -> str | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_PIDS = 4096
 _MIN_CPUS = 0.01
 _UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_SPANS = {"m": 60, "h": 3600, "d": 86400}
 
 
 class Folder:
@@ -60,11 +61,16 @@ class Terms:
         """memory and shm_size (bytes), cpus, pids, gpus (-1: all), each where there is one."""
         self.network: str = policy.get("network", "host")
         self.read_only_root: bool = policy.get("read_only_root", False)
-        self.idle: str = policy.get("idle", {}).get("after", "")
+        more = [one["idle"] for one in (policy, *groups) if "idle" in one and "idle" in policy]
+        self.idle: str = max((one["after"] for one in more), key=_seconds, default="")
         """For how long a kernel may be idle, as the policy writes it; empty: for ever."""
         work = policy.get("work_dir", "/home/{login}/work")
         self.work = _folder(work if isinstance(work, dict) else {"source": work}, login, False)
         self.mounts = [_folder(one, login, True) for one in policy.get("mounts", ())]
+
+
+def _seconds(span: str) -> int:
+    return int(span[:-1]) * _SPANS[span[-1]]
 
 
 def number(name: str, value: Any) -> float:

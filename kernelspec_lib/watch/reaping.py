@@ -43,19 +43,19 @@ def orphans(rows: Iterable[Row]) -> list[Step]:
 def idlers(
     rows: Iterable[Row],
     traces: Mapping[str, Trace],
-    limit: Idle,
+    limit_of: Callable[[str], Idle | None],
     now: float,
     ask: Callable[[str], Answer] = asking.ask,
 ) -> tuple[list[Step], dict[str, Trace]]:
     """What becomes of kernels that were idle for long; and what is known of them by now.
 
-    traces: what was known. limit: what the policy allows. now: seconds since the epoch. ask: asks
-    the kernel of a connection file.
+    traces: what was known. limit_of: what the policy allows a login. now: seconds since the
+    epoch. ask: asks the kernel of a connection file.
     """
     steps, learnt = [], {}
     for row in rows:
-        trace = traces.get(row.kernel.id)
-        if row.orphan or not row.kernel.runs or trace is None:
+        trace, limit = traces.get(row.kernel.id), limit_of(row.kernel.login)
+        if row.orphan or not row.kernel.runs or trace is None or limit is None:
             continue
         if now - trace.active < limit.after - limit.warn:
             continue

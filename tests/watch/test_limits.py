@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from kernelspec_lib import cli, policy
 from kernelspec_lib.errors import UsageError
+from kernelspec_lib.launcher import terms
 from kernelspec_lib.policy import Budget, Group, Policy
 from kernelspec_lib.watch import containers, limits
 from kernelspec_lib.watch.containers import EngineUnwilling
@@ -169,6 +171,35 @@ def test_when_a_kernel_may_be_idle_is_the_policys(tmp_path: Path) -> None:
         read('{"idle": {"after":"1d", "warn": "24h"}}')
     with pytest.raises(UsageError, match="a whole number of minutes, hours or days"):
         read('{"idle": {"after": "24"}}')
+
+
+def test_a_group_lets_its_members_be_idle_for_longer(tmp_path: Path) -> None:
+    def after(site: dict[str, Any], login: str) -> tuple[int, str]:
+        """Seconds, and as the launcher has it, for the notebook."""
+        path = tmp_path / "policy.json"
+        path.write_text(json.dumps(site))
+        idle = policy.load(path).idle_of(login)
+        return idle.after if idle else 0, terms.Terms(site, {}, login).idle
+
+    groups = {
+        "nights": {"members": ["ada", "bob"], "idle": {"after": "7d", "warn": "2h"}},
+        "less": {"members": ["ada", "grace"], "idle": {"after": "90m"}},
+        "other": {"members": ["ada"]},
+    }
+    site = {"idle": {"after": "24h"}, "groups": groups}
+    assert after(site, "ada") == (7 * 86400, "7d")
+    assert after(site, "bob") == (7 * 86400, "7d")
+    # Groups widen: less than everybody has is for nobody.
+    assert after(site, "grace") == (86400, "24h")
+    assert after(site, "carol") == (86400, "24h")
+    assert after({"groups": groups}, "ada") == (0, "")
+
+
+def test_a_groups_warning_comes_in_time_too(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text('{"groups": {"n": {"members": [], "idle": {"after": "1h", "warn": "2h"}}}}')
+    with pytest.raises(UsageError, match="the warning comes 2h before the end, and the end after"):
+        policy.load(path)
 
 
 def test_the_page_that_tells_of_it_has_a_policy_that_is_one(tmp_path: Path) -> None:

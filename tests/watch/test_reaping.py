@@ -21,6 +21,10 @@ LIMIT = Idle(after=1000, warn=100)
 NOW = 10_000.0
 
 
+def limit_of(login: str) -> Idle | None:
+    return LIMIT if login == "ada" else None
+
+
 def answering(answer: Answer) -> Callable[[str], Answer]:
     return lambda path: answer
 
@@ -29,7 +33,7 @@ def judged(active: float, answer: Answer, warned: float | None = None) -> tuple[
     """What becomes of a kernel that worked last at *active*; empty: nothing."""
     one = kernel()
     known = {one.id: Trace(at=active, cpu=1, active=active, warned=warned)}
-    steps, learnt = reaping.idlers([row(one)], known, LIMIT, NOW, answering(answer))
+    steps, learnt = reaping.idlers([row(one)], known, limit_of, NOW, answering(answer))
     return (steps[0].deed if steps else ""), learnt.get(one.id)
 
 
@@ -39,10 +43,13 @@ def test_who_works_is_not_even_asked() -> None:
 
     one = kernel()
     known = {one.id: Trace(at=NOW, cpu=1, active=NOW - 899)}
-    assert reaping.idlers([row(one)], known, LIMIT, NOW, refuse) == ([], {})
-    assert reaping.idlers([row(one)], {}, LIMIT, NOW, refuse) == ([], {})
+    assert reaping.idlers([row(one)], known, limit_of, NOW, refuse) == ([], {})
+    assert reaping.idlers([row(one)], {}, limit_of, NOW, refuse) == ([], {})
+    elsewhere = kernel(login="grace")
+    known = {one.id: Trace(at=NOW, cpu=1, active=0)}
+    assert reaping.idlers([row(elsewhere)], known, limit_of, NOW, refuse) == ([], {})
     ended = kernel(state="exited")
-    assert reaping.idlers([row(ended)], known, LIMIT, NOW, refuse) == ([], {})
+    assert reaping.idlers([row(ended)], known, limit_of, NOW, refuse) == ([], {})
 
 
 def test_the_user_is_told_first() -> None:
@@ -78,7 +85,7 @@ def test_a_kernel_that_cannot_be_asked_is_spared() -> None:
 
     one = kernel()
     known = {one.id: Trace(at=0, cpu=1, active=0, warned=0)}
-    (step,), _ = reaping.idlers([row(one)], known, LIMIT, NOW, refuse)
+    (step,), _ = reaping.idlers([row(one)], known, limit_of, NOW, refuse)
     assert (step.deed, step.why) == (
         "spare",
         "whether it is idle cannot be asked: its connection is encrypted",
