@@ -76,6 +76,13 @@ class Engine:
         except (OSError, ValueError) as error:
             raise EngineDown(getattr(error, "strerror", None) or str(error)) from error
 
+    def process(self) -> int:
+        """The process that listens, once something was asked; 0: it is none of ours to see."""
+        if self._socket is None:
+            return 0
+        told = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        return int(struct.unpack("3i", told)[0])
+
     def close(self) -> None:
         """Close the connection; the next question opens another."""
         for one in (self._answers, self._socket):

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernelspec_lib.launcher.connection import Connection
+    from kernelspec_lib.launcher.engine import Engine
     from kernelspec_lib.launcher.places import AsOwner
     from kernelspec_lib.launcher.terms import Folder
 
 RUN = "/run/kernelspec"
+_CONNECTION = "connection.json"
+_APART = (
+    "Please tell your administrator: the service of the hub, or of this server, is kept apart from "
+    "the machine's mounts, and must not be (PrivateTmp, PrivateMounts, ProtectSystem, ProtectHome)."
+)
 # Source: sys/mount.h.
 _BIND, _REC, _PRIVATE, _DETACH = 4096, 16384, 1 << 18, 2
 
@@ -37,11 +43,14 @@ class Held:
         self._folder = f"{RUN}/{connection.digest}-{os.getpid()}"
         self._mounts: list[str] = []
         self._libc = ctypes.CDLL(None, use_errno=True)
-        os.makedirs(RUN, mode=0o755, exist_ok=True)
-        if trust.roots_own(f"{RUN}/x") is None:
-            raise Refused(f"{RUN} is not root's own. Please tell your administrator.")
-        self._sweep()
-        os.mkdir(self._folder, 0o711)
+        try:
+            os.makedirs(RUN, mode=0o755, exist_ok=True)
+            if trust.roots_own(f"{RUN}/x") is None:
+                raise Refused(f"{RUN} is not root's own. Please tell your administrator.")
+            self._sweep()
+            os.mkdir(self._folder, 0o711)
+        except OSError as error:
+            raise Refused(f"Root cannot write to {RUN} here: {error.strerror}. {_APART}") from error
 
     def lock(self) -> int:
         """A descriptor that one launch of this user holds at a time."""
@@ -69,9 +78,27 @@ class Held:
         finally:
             os.close(opened)
 
+    def check(self, engine: Engine) -> None:
+        """Raise Refused where *engine* does not see what is mounted: it would mount what is empty.
+
+        A server in a mount name space of its own hands that on to sudo, and so to this process.
+        """
+        if not (pid := engine.process()):
+            return
+        for path in (*self._mounts, f"{self._folder}/{_CONNECTION}"):
+            mine = os.stat(path)
+            try:
+                theirs = os.stat(f"/proc/{pid}/root{path}")
+            except FileNotFoundError:
+                theirs = None
+            except OSError:
+                return  # Nobody lets us look.
+            if theirs is None or not os.path.samestat(mine, theirs):
+                raise Refused(f"Docker does not see what root mounts for this kernel. {_APART}")
+
     def connection_file(self, changed: Any) -> str:
         """A copy of the connection file; changed: what it is to say, if anything else."""
-        path = f"{self._folder}/connection.json"
+        path = f"{self._folder}/{_CONNECTION}"
         write(path, changed or self._connection.value, self._connection)
         return path
 
@@ -85,7 +112,8 @@ class Held:
     def _mount(self, source: str | None, target: str, flags: int) -> None:
         told = source.encode() if source else None
         if self._libc.mount(told, target.encode(), None, ctypes.c_ulong(flags), None):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            reason = os.strerror(ctypes.get_errno())
+            raise Refused(f"Root cannot mount anything below {RUN} here: {reason}. {_APART}")
 
     def _sweep(self) -> None:
         """Take away what launches left that were killed."""

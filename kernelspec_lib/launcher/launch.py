@@ -55,6 +55,7 @@ def start(call: Call, terms: Terms) -> Running:
 def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running:
     try:
         body = _body(engine, call, terms)
+        call.stage.check(engine)
         if group := budget.group(engine, call.login, terms):
             body.host["CgroupParent"] = group
         # What is made counts for the next one. To start it takes longer, and needs no turn.

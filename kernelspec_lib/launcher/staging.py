@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernelspec_lib.launcher.connection import Connection
+    from kernelspec_lib.launcher.engine import Engine
     from kernelspec_lib.launcher.places import AsOwner
     from kernelspec_lib.launcher.terms import Folder
 
@@ -31,6 +32,9 @@ class Plain:
     def folder(self, folder: Folder, owner: AsOwner) -> str:
         """What to mount for *folder*."""
         return folder.source
+
+    def check(self, engine: Engine) -> None:
+        """What is named is what the engine sees."""
 
     def connection_file(self, changed: Any) -> str:
         """What to mount as the connection file; changed: what it is to say, if anything else."""

@@ -405,6 +405,34 @@ def mounted(account: pwd.struct_passwd, site: Site, engine: Engine, path: str) -
     return seen
 
 
+PRIVATE = "mount --make-rprivate /"
+READ_ONLY = "mount --bind /run /run && mount -o remount,bind,ro /run"
+
+
+@pytest.mark.parametrize(
+    ("apart", "why"),
+    [
+        (PRIVATE, "Docker does not see what root mounts for this kernel."),
+        (f"{PRIVATE} && {READ_ONLY}", "Root cannot write to /run/kernelspec here: Read-only file"),
+    ],
+)
+def test_a_server_that_is_kept_apart_from_the_machines_mounts_is_told_so(
+    ada: pwd.struct_passwd, site: Site, engine: Engine, apart: str, why: str
+) -> None:
+    server = ["runuser", "-u", ADA, "--", "sh", "-c", 'sudo -n "$@"; exit $?', "server"]
+    command = ["unshare", "--mount", "sh", "-c", f'{apart} && exec "$@"', "sh", *server]
+    words = [str(site.launcher), "churn", str(connection_file(ada))]
+    with subprocess.Popen(
+        [*command, *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as called:
+        assert called.stderr is not None
+        told = called.stderr.readline()
+        os.killpg(called.pid, signal.SIGTERM)
+    assert told.startswith(f"kernelspec-launch: {why}"), told
+    assert "PrivateMounts" in told
+    assert gone(ADA, engine)
+
+
 def test_the_library_itself_must_be_isolated(ada: pwd.struct_passwd, site: Site) -> None:
     text = site.launcher.read_text()
     site.launcher.write_text(text.replace(" -I\n", "\n", 1))

@@ -73,13 +73,25 @@ def test_a_kernel_tells_how_long_it_is_idle_and_speaks_below_its_last_cell(
         client.stop_channels()
 
 
-def test_a_kernel_in_which_a_cell_runs_is_busy(manager: KernelManager) -> None:
+WAITS = """
+import pathlib, time
+print("waits", flush=True)
+while not pathlib.Path({path!r}).exists():
+    time.sleep(0.05)
+"""
+
+
+def test_a_kernel_in_which_a_cell_runs_is_busy(manager: KernelManager, tmp_path: Path) -> None:
+    go = tmp_path / "go"
     client = manager.client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)
-        request = client.execute("import time; time.sleep(1.5)")
+        request = client.execute(WAITS.format(path=str(go)))
+        while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+            pass
         assert asking.ask(manager.connection_file, 0.5) == Answer(busy=True)
+        go.touch()
         said(client, request)
         assert asking.ask(manager.connection_file).busy is False
     finally:
