@@ -28,7 +28,8 @@ from kernelspec_lib.errors import KernelspecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kernelspec_lib.delivery.engine import Engine
+    from kernelspec_lib.launcher.engine import Engine
+    from kernelspec_lib.policy import Policy
 
 _ROUNDS = 20
 _PAUSE = 0.25
@@ -76,12 +77,12 @@ def _terminate(number: int, frame: object) -> None:
 def remove_kernels(login: str, *, only_orphans: bool) -> int:
     """Remove what kernels of *login* there are; how many containers those were.
 
-    only_orphans: spare kernels whose server runs. Raises CommandFailed, ToolMissing.
+    only_orphans: spare kernels whose server runs. Raises EngineSilent, EngineUnwilling.
     """
-    from kernelspec_lib.delivery import engine as engines
     from kernelspec_lib.kernels import orphan
+    from kernelspec_lib.watch import containers
 
-    docker = engines.find(os.environ, to_build=False)
+    socket = containers.socket_of(_policy(), os.environ)
     removed: set[str] = set()
     quiet = 0
     for _ in range(_ROUNDS):
@@ -89,14 +90,12 @@ def remove_kernels(login: str, *, only_orphans: bool) -> int:
         for pid in clients:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        found = _containers(docker, login)
         doomed = [
-            one
-            for one, connection_file, parent in found
-            if not only_orphans or orphan.reason(connection_file, parent, orphan.commands)
+            one.id
+            for one in containers.listed(socket, login)
+            if not only_orphans or orphan.reason(one.connection_file, one.parent, orphan.commands)
         ]
-        for container in doomed:
-            docker.ask("rm", "--force", "--volumes", container)
+        containers.each(socket, doomed, _remove)
         removed.update(doomed)
         quiet = 0 if clients or doomed else quiet + 1
         if quiet == 2:
@@ -105,31 +104,33 @@ def remove_kernels(login: str, *, only_orphans: bool) -> int:
     return len(removed)
 
 
-def _containers(docker: Engine, login: str) -> Iterator[tuple[str, str, str]]:
-    """Each container of *login*, running or not; its connection file, and who starts it."""
-    from kernelspec_lib.delivery import engine as engines
-    from kernelspec_lib.kernels.container import CONNECTION_LABEL, OWNER_LABEL, PARENT_LABEL
+def _remove(engine: Engine, container: str) -> None:
+    from kernelspec_lib.launcher.engine import EngineRefused
+    from kernelspec_lib.launcher.watchdog import remove
 
-    wanted = (CONNECTION_LABEL, PARENT_LABEL)
-    fields = "\t".join(["{{.ID}}", *(f'{{{{.Label "{label}"}}}}' for label in wanted)])
-    words = ("--all", "--no-trunc", f"--filter=label={OWNER_LABEL}={login}", f"--format={fields}")
-    listed = docker.ask("ps", *words)
-    if listed.returncode != 0:
-        raise engines.failed(docker, "ps", listed)
-    for line in listed.stdout.splitlines():
-        container, connection_file, parent = line.split("\t")
-        yield container, connection_file, parent
+    with suppress(EngineRefused):  # The next look will tell.
+        remove(engine, container)
+
+
+def _policy() -> Policy:
+    """The site's; the built-in one where it has a mistake, which must not keep a kernel alive."""
+    from kernelspec_lib import policy
+
+    try:
+        return policy.load(policy.find(None, os.environ))
+    except KernelspecError:
+        return policy.Policy()
 
 
 def _clients(login: str) -> Iterator[int]:
-    """The processes that are a `docker run` of a kernel of *login*."""
+    """The processes that are a `docker run`, or a `podman run`, of a kernel of *login*."""
     from kernelspec_lib.kernels import orphan
     from kernelspec_lib.kernels.container import OWNER_LABEL
 
     label = f"--label={OWNER_LABEL}={login}".encode()
     for pid in orphan.processes():
         words = orphan.command(pid).split(b"\0")
-        if label in words and Path(os.fsdecode(words[0])).name == "docker":
+        if label in words and Path(os.fsdecode(words[0])).name in ("docker", "podman"):
             yield pid
 
 

@@ -166,11 +166,6 @@ def runnable(policy: Policy) -> Policy:
 
     Raises UsageError otherwise: a kernel is never started in another way than the site decided.
     """
-    if policy.engine != "docker" and policy.launcher != "direct":
-        raise UsageError(
-            f"the site policy asks for the engine {shown(policy.engine)} and for a launcher, which "
-            'talks to Docker; set "launcher" to "direct" there'
-        )
     if policy.launcher == "direct" and policy.network != "host":
         # Which ports to publish is known when the kernel starts, and not when this is written.
         raise UsageError(

@@ -16,7 +16,7 @@ HOUSE = Path(kernelspec_lib.__file__).parent
 FLOORS: dict[str, float] = {
     "cli": 7,
     "conformance": 6.5,
-    "hub": 6.5,
+    "hub": 6.8,
     "watch": 6.75,
     "checks": 6,
     "delivery": 6,

@@ -33,7 +33,7 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
             kernel_name,
             for_owner(policy.work_dir, owner),
             policy.per_user,
-            _engine(),
+            _engine(policy),
             Path(folder),
             timeout,
             os.environ,
@@ -49,10 +49,10 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
     return 1 if any(one.outcome == "failed" for one in verdicts) else 0
 
 
-def _engine() -> Engine | None:
+def _engine(policy: Policy) -> Engine | None:
     """The engine, where this user may ask it: not behind sudo."""
     try:
-        return engines.find(os.environ, to_build=False)
+        return engines.find(os.environ, to_build=False, name=policy.engine)
     except (CommandFailed, ToolMissing):
         return None
 

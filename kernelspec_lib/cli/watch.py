@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,12 +14,9 @@ from kernelspec_lib.cli import common
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.kernels import budget
 from kernelspec_lib.kernels.budget import Share
-from kernelspec_lib.kernels.container import OWNER_LABEL
 from kernelspec_lib.launcher import cgroups, notes
 from kernelspec_lib.policy import Policy
-
-if TYPE_CHECKING:
-    from kernelspec_lib.delivery.engine import Engine
+from kernelspec_lib.watch import containers
 
 
 @click.command("budget")
@@ -34,28 +29,13 @@ def budget_command(write: bool, as_json: bool, policy_path: str | None) -> int:
     With --write: drop-ins of systemd for the users' slices where Docker's driver is systemd; else
     the limits of their groups, which a reboot forgets.
     """
-    from kernelspec_lib.delivery import engine
-
     policy = common.policy_in_force(policy_path)
-    docker = engine.find(os.environ, to_build=False)
-    shares = budget.shares(policy, _inspected(docker), Path(cgroups.ROOT))
+    socket = containers.socket_of(policy, os.environ)
+    shares = budget.shares(policy, containers.inspected(socket), Path(cgroups.ROOT))
     if write:
-        return _write(policy, docker, shares)
+        return _write(policy, socket, shares)
     common.echo(budget.to_json(shares) if as_json else _table(policy, shares), nl=False)
     return 0
-
-
-def _inspected(docker: Engine) -> Sequence[Any]:
-    from kernelspec_lib.delivery import engine
-
-    listed = docker.ask("ps", "--quiet", "--no-trunc", f"--filter=label={OWNER_LABEL}")
-    if listed.returncode != 0:
-        raise engine.failed(docker, "ps", listed)
-    ids = listed.stdout.split()
-    told = docker.ask("inspect", *ids).stdout if ids else "[]"
-    # One that has ended meanwhile is left out, and makes docker fail.
-    found: Sequence[Any] = json.loads(told or "[]")
-    return found
 
 
 def _table(policy: Policy, shares: Sequence[Share]) -> str:
@@ -98,13 +78,12 @@ def _told(most: Mapping[str, float]) -> str:
     return ", ".join(parts) or "what the machine has: the site policy has no per_user"
 
 
-def _write(policy: Policy, docker: Engine, shares: Sequence[Share]) -> int:
+def _write(policy: Policy, socket: str, shares: Sequence[Share]) -> int:
     if os.geteuid() != 0:
         raise UsageError(
             "`kernelspec budget --write` changes what root's alone is: call it as root"
         )
-    driver = docker.ask("info", "--format={{.CgroupDriver}}").stdout.strip()
-    if driver == "systemd":
+    if containers.asked(socket, "tell of itself", "GET", "/info")["CgroupDriver"] == "systemd":
         _write_drop_ins(policy, budget.SYSTEMD)
         return 0
     missed = 0

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from kernelspec_lib.launcher.terms import Terms
 
-_OVER = ("exited", "dead", "removing")
+_OVER = ("exited", "dead", "removing", "stopped")
+"""The last one is podman's."""
 
 
 def check(engine: Engine, terms: Terms, others: Sequence[Any]) -> None:

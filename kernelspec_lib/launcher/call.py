@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from kernelspec_lib.launcher.held import Held
 
 POLICY = "/etc/kernelspec/policy.json"
-SOCKET = "/var/run/docker.sock"
+SOCKETS = {"docker": "/var/run/docker.sock", "podman": "/run/podman/podman.sock"}
+"""Where each engine listens, as root's."""
 KERNEL_JSON = "kernel.json"
 
 _LOGIN = re.compile(r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*")
@@ -33,6 +34,7 @@ class Call:
     __slots__ = (
         "asked",
         "connection",
+        "engine",
         "gid",
         "groups",
         "launcher",
@@ -51,11 +53,9 @@ class Call:
     ) -> None:
         """kernel: the text of kernel.json and its path. policy: as it was read."""
         self.launcher, self.connection, self.policy = launcher, connection, policy
-        if policy.get("engine", "docker") != "docker":
-            raise Refused(
-                "The site policy asks for podman, and the launcher talks to Docker. Please tell "
-                'your administrator: with podman, "launcher" is "direct".'
-            )
+        engine: str = policy.get("engine", "docker")
+        self.engine = engine.capitalize()
+        """Its name, for people."""
         self.asked: Any = terms.asked_of(*kernel)
         """metadata.kernelspec of kernel.json."""
         self.uid, self.gid = connection.uid, connection.gid
@@ -65,7 +65,7 @@ class Call:
         self.owner = AsOwner(self.uid, self.gid, ())
         self.stage: Plain | Held = Plain(connection)
         """By which names the engine is told what to mount."""
-        self.socket = SOCKET
+        self.socket = SOCKETS[engine]
         self.server = os.getppid()
         """The process with which the kernel ends: the notebook server, or whoever started it."""
         self.notebook = _here()
@@ -96,7 +96,7 @@ def supervised(connection: Connection, resource_dir: str, environment: Mapping[s
     path = environment.get("KERNELSPEC_POLICY") or POLICY
     call = Call("supervised", connection, _kernel_json(resource_dir), policy_at(path, environment))
     call.groups = os.getgroups() if me else ()
-    call.socket = socket_of(environment)
+    call.socket = socket_of(call.policy.get("engine", "docker"), environment)
     named = environment.get("JPY_PARENT_PID", "")
     if named.isdecimal() and int(named) > 1 and os.path.exists(f"/proc/{named}"):
         call.server = int(named)
@@ -145,9 +145,9 @@ def _login(uid: int, owner: str) -> str:
     return name
 
 
-def socket_of(environment: Mapping[str, str]) -> str:
-    """The engine's socket, as DOCKER_HOST says it. Raises Refused for an engine elsewhere."""
-    host = environment.get("DOCKER_HOST") or f"unix://{SOCKET}"
+def socket_of(engine: str, environment: Mapping[str, str]) -> str:
+    """Its socket, or what DOCKER_HOST says instead. Raises Refused for an engine elsewhere."""
+    host = environment.get("DOCKER_HOST") or f"unix://{SOCKETS[engine]}"
     if not host.startswith("unix://"):
         raise Refused(
             f"DOCKER_HOST is {host!a}: kernels run on this machine only, by a socket (unix://…)."

@@ -67,16 +67,21 @@ def note(end: End, call: Call, terms: Terms) -> str:
         )
     if end.oom:
         return _out_of_memory(end.limit, call, terms)
-    lost = "All its variables are gone" if end.started else "It never answered"
+    engine, lost = call.engine, "All its variables are gone" if end.started else "It never answered"
     if end.code is None:
-        return f"The kernel has ended: Docker was stopped, or its container was removed. {lost}."
+        return f"The kernel has ended: {engine} was stopped, or its container was removed. {lost}."
     if not end.started:
         return f"The kernel ended while it started, with exit code {end.code}.{_last(end.said)}"
     number = end.code - _BY_SIGNAL
     if number == signal.SIGTERM:
-        return f"The kernel was ended from outside, most often because Docker was stopped. {lost}."
+        return (
+            f"The kernel was ended from outside, most often because {engine} was stopped. {lost}."
+        )
     if number == signal.SIGKILL:
-        return f"The kernel was killed from outside, by an administrator or by the machine. {lost}."
+        return (
+            "The kernel was killed from outside: by the machine, which does so when memory runs "
+            f"out, or by an administrator. {lost}."
+        )
     if number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE):
         name = signal.Signals(number).name
         return (

@@ -98,6 +98,8 @@ class Engine:
             self.close()
         if status >= 400:
             raise EngineRefused(status, _told(content))
+        if headers.get("content-type", "").startswith("text/"):
+            return content.decode()  # podman, now and then.
         return json.loads(content) if content.strip() else None
 
     def _sent(

@@ -94,7 +94,7 @@ class Held:
             except OSError:
                 return  # Nobody lets us look.
             if theirs is None or not os.path.samestat(mine, theirs):
-                raise Refused(f"Docker does not see what root mounts for this kernel. {_APART}")
+                raise Refused(f"The engine does not see what root mounts for this kernel. {_APART}")
 
     def connection_file(self, changed: Any) -> str:
         """A copy of the connection file; changed: what it is to say, if anything else."""

@@ -47,9 +47,9 @@ def start(call: Call, terms: Terms) -> Running:
     try:
         return _started(engine, dog, call, terms)
     except EngineDown as error:
-        raise Refused(notes.engine_down(call.socket, str(error))) from error
+        raise Refused(notes.engine_down(call.engine, call.socket, str(error))) from error
     except EngineRefused as error:
-        raise Refused(notes.engine_refused(error.message)) from error
+        raise Refused(notes.engine_refused(call.engine, error.message)) from error
 
 
 def _started(engine: Engine, dog: Watchdog, call: Call, terms: Terms) -> Running:
@@ -103,7 +103,7 @@ def _body(engine: Engine, call: Call, terms: Terms) -> Body:
         image = engine.ask("GET", f"/images/{quoted(call.asked['image'])}/json")
     except EngineRefused as error:
         if error.status == 404:
-            raise Refused(notes.image_missing(call.asked["image"])) from error
+            raise Refused(notes.image_missing(call.engine, call.asked["image"])) from error
         raise
     labels = {
         OWNER: call.login,

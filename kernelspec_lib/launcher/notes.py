@@ -67,32 +67,33 @@ def reaped(when: str, after: str) -> str:
     )
 
 
-def engine_down(socket: str, reason: str) -> str:
+def engine_down(engine: str, socket: str, reason: str) -> str:
     if reason == "Permission denied":
         return (
-            f"You may not use Docker on this machine ({socket}: permission denied). Please tell "
+            f"You may not use {engine} on this machine ({socket}: permission denied). Please tell "
             "your administrator: with the launcher `sudo` in the site policy, you need not."
         )
     return (
-        f"Docker does not answer on this machine ({socket}: {reason}). Please tell your "
+        f"{engine} does not answer on this machine ({socket}: {reason}). Please tell your "
         "administrator, and restart the kernel when it is back."
     )
 
 
-def engine_refused(message: str) -> str:
+def engine_refused(engine: str, message: str) -> str:
     _, missing, path = message.partition("bind source path does not exist: ")
     if missing:
         return (
             f"The folder {path}, which the site policy mounts into every kernel, does not exist "
             "on this machine. Please tell your administrator."
         )
-    return f"Docker would not start the kernel: {message}"
+    return f"{engine} would not start the kernel: {message}"
 
 
-def image_missing(image: str) -> str:
+def image_missing(engine: str, image: str) -> str:
     return (
         f"The image {image} of this kernel is not on this machine. Its pipeline brings it: run "
-        "that again, or ask your administrator for `docker pull`; then restart the kernel."
+        f"that again, or ask your administrator for `{engine.lower()} pull`; then restart the "
+        "kernel."
     )
 
 

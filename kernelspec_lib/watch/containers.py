@@ -28,7 +28,6 @@ from kernelspec_lib.policy import Policy
 
 T = TypeVar("T")
 
-PODMAN = "/run/podman/podman.sock"
 _THREADS = 8
 _RUNS = "running"
 
@@ -52,9 +51,9 @@ class EngineSilent(KernelspecError):
 class EngineUnwilling(KernelspecError):
     """The engine answered that it will not."""
 
-    def __init__(self, deed: str, message: str) -> None:
-        super().__init__(deed, message)
-        self.deed, self.message = deed, message
+    def __init__(self, deed: str, message: str, status: int = 500) -> None:
+        super().__init__(deed, message, status)
+        self.deed, self.message, self.status = deed, message, status
 
     def __str__(self) -> str:
         return f"the engine would not {self.deed}: {self.message}"
@@ -91,10 +90,8 @@ class Kernel:
 
 def socket_of(policy: Policy, environment: Mapping[str, str]) -> str:
     """Where the engine of *policy* listens. Raises EngineSilent for one on another machine."""
-    if policy.engine == "podman" and not environment.get("DOCKER_HOST"):
-        return PODMAN
     try:
-        return call.socket_of(environment)
+        return call.socket_of(policy.engine, environment)
     except Refused as error:
         raise EngineSilent(environment["DOCKER_HOST"], str(error)) from error
 
@@ -104,12 +101,17 @@ def listed(socket: str, login: str | None = None) -> list[Kernel]:
 
     Raises EngineSilent, EngineUnwilling.
     """
+    known = map(_kernel, inspected(socket, login))
+    return sorted(known, key=lambda one: (one.login, one.kernel, one.created))
+
+
+def inspected(socket: str, login: str | None = None) -> list[Any]:
+    """The same containers, as the engine describes each. Raises EngineSilent, EngineUnwilling."""
     label = f"{OWNER_LABEL}={login}" if login else OWNER_LABEL
     wanted = quoted('{"label":["%s"]}' % label)  # noqa: UP031 - braces
     found = asked(socket, "list containers", "GET", f"/containers/json?all=1&filters={wanted}")
-    kernels = each(socket, [one["Id"] for one in found], _told)
-    known = [one for one in kernels if one is not None]
-    return sorted(known, key=lambda one: (one.login, one.kernel, one.created))
+    told = each(socket, [one["Id"] for one in found], _inspected)
+    return [one for one in told if one is not None]
 
 
 def asked(socket: str, deed: str, method: str, target: str, body: Any = None) -> Any:
@@ -120,7 +122,7 @@ def asked(socket: str, deed: str, method: str, target: str, body: Any = None) ->
     except EngineDown as error:
         raise EngineSilent(socket, str(error)) from error
     except EngineRefused as error:
-        raise EngineUnwilling(deed, error.message) from error
+        raise EngineUnwilling(deed, error.message, error.status) from error
     finally:
         engine.close()
 
@@ -144,14 +146,17 @@ def each(socket: str, ids: Sequence[str], deed: Callable[[Engine, str], T]) -> l
         return [one for found in threads.map(row, rows) for one in found]
 
 
-def _told(engine: Engine, container: str) -> Kernel | None:
+def _inspected(engine: Engine, container: str) -> Any:
     try:
-        value = engine.ask("GET", f"/containers/{container}/json")
+        return engine.ask("GET", f"/containers/{container}/json")
     except EngineRefused:
         return None  # It has just ended.
+
+
+def _kernel(value: Any) -> Kernel:
     labels, host = value["Config"]["Labels"], value["HostConfig"]
     return Kernel(
-        id=container,
+        id=value["Id"],
         name=value["Name"].removeprefix("/"),
         login=labels[OWNER_LABEL],
         kernel=labels.get(KERNEL_LABEL, ""),

@@ -18,6 +18,9 @@ from kernelspec_lib.wording import shown
 LEAST_MEMORY = 6 * 1024**2
 """Bytes: Docker takes nothing below."""
 _MIN_ID = 4
+_UNKNOWN = 404
+_PERIOD = 100_000
+"""Microseconds, within which a container may use its time."""
 _BUSY = ("device or resource busy", "ebusy")
 
 
@@ -87,21 +90,44 @@ def update(socket: str, kernel: Kernel, wanted: Mapping[str, float], usage: Usag
     if pids is not None and usage.pids is not None and pids < usage.pids:
         reason = f"it has {usage.pids} processes and threads at this moment"
         raise LimitRefused(kernel, reason, "name a higher --pids")
-    body: dict[str, Any] = {}
-    if memory is not None:
-        # Equal: no swap on top, which would slow the whole machine.
-        body["Memory"] = body["MemorySwap"] = int(memory)
-    if "cpus" in wanted:
-        body["NanoCpus"] = int(wanted["cpus"] * 10**9)
-    if pids is not None:
-        body["PidsLimit"] = int(pids)
+    deed, target = f"change {kernel.name}", f"/containers/{kernel.id}/update"
     try:
-        target = f"/containers/{kernel.id}/update"
-        containers.asked(socket, f"change {kernel.name}", "POST", target, body)
+        try:
+            containers.asked(socket, deed, "POST", target, _for_docker(wanted))
+        except EngineUnwilling as error:
+            if error.status != _UNKNOWN:
+                raise
+            # podman knows it by another name only.
+            target = f"/v4.0.0/libpod{target}"
+            containers.asked(socket, deed, "POST", target, _for_podman(wanted))
     except EngineUnwilling as error:
         if any(word in error.message.lower() for word in _BUSY):
             raise LimitRefused(kernel, *_in_use(usage.memory)) from error
         raise
+
+
+def _for_docker(wanted: Mapping[str, float]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if "memory" in wanted:
+        # Equal: no swap on top, which would slow the whole machine.
+        body["Memory"] = body["MemorySwap"] = int(wanted["memory"])
+    if "cpus" in wanted:
+        body["NanoCpus"] = int(wanted["cpus"] * 10**9)
+    if "pids" in wanted:
+        body["PidsLimit"] = int(wanted["pids"])
+    return body
+
+
+def _for_podman(wanted: Mapping[str, float]) -> dict[str, Any]:
+    """The same. Source: LinuxResources of the OCI runtime specification."""
+    body: dict[str, Any] = {}
+    if "memory" in wanted:
+        body["memory"] = {"limit": int(wanted["memory"]), "swap": int(wanted["memory"])}
+    if "cpus" in wanted:
+        body["cpu"] = {"period": _PERIOD, "quota": int(wanted["cpus"] * _PERIOD)}
+    if "pids" in wanted:
+        body["pids"] = {"limit": int(wanted["pids"])}
+    return body
 
 
 def _in_use(memory: int | None) -> tuple[str, str]:

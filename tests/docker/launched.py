@@ -29,9 +29,14 @@ def policy(kernel: Kernel, folder: Path, **keys: Any) -> Path:
     return path
 
 
-def manager(kernel: Kernel, folder: Path, site: Path, **more: Any) -> KernelManager:
-    """The manager of *kernel*, emitted for the policy *site* into *folder*, and not started."""
-    kernels, runtime = folder / "kernels", folder / "runtime, with a comma"
+def manager(
+    kernel: Kernel, folder: Path, site: Path, *, comma: bool = True, **more: Any
+) -> KernelManager:
+    """The manager of *kernel*, emitted for the policy *site* into *folder*, and not started.
+
+    comma: put one into the path of the connection file; podman takes none.
+    """
+    kernels, runtime = folder / "kernels", folder / f"runtime{', with a comma' * comma}"
     runtime.mkdir(exist_ok=True)
     words = ("emit", str(kernel.folder), f"--output={kernels / 'churn'}")
     emitted = kernelspec(*words, KERNELSPEC_POLICY=str(site))

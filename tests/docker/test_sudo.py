@@ -412,7 +412,7 @@ READ_ONLY = "mount --bind /run /run && mount -o remount,bind,ro /run"
 @pytest.mark.parametrize(
     ("apart", "why"),
     [
-        (PRIVATE, "Docker does not see what root mounts for this kernel."),
+        (PRIVATE, "The engine does not see what root mounts for this kernel."),
         (f"{PRIVATE} && {READ_ONLY}", "Root cannot write to /run/kernelspec here: Read-only file"),
     ],
 )

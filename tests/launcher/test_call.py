@@ -57,10 +57,20 @@ def test_without_a_server_named_it_is_who_started_this(
         assert called(connection, kernel, {}, JPY_PARENT_PID=named).server == os.getppid()
 
 
+def test_the_engine_is_the_policys_and_its_socket_the_variables(
+    connection: Connection, kernel: Path
+) -> None:
+    docker = called(connection, kernel, {})
+    assert (docker.engine, docker.socket) == ("Docker", "/var/run/docker.sock")
+    podman = called(connection, kernel, {"engine": "podman"})
+    assert (podman.engine, podman.socket) == ("Podman", "/run/podman/podman.sock")
+    other = called(connection, kernel, {"engine": "podman"}, DOCKER_HOST="unix:///run/other.sock")
+    assert (other.engine, other.socket) == ("Podman", "/run/other.sock")
+
+
 @pytest.mark.parametrize(
     ("policy", "more", "told"),
     [
-        ({"engine": "podman"}, {}, "the launcher talks to Docker"),
         ({}, {"DOCKER_HOST": "tcp://hub.example:2375"}, "kernels run on this machine only"),
         ({}, {"KERNELSPEC_POLICY": "/nowhere/policy.json"}, "does not exist"),
     ],

@@ -25,7 +25,7 @@ def told(
     last = {"State": {"ExitCode": code, "OOMKilled": oom}, "HostConfig": {"Memory": memory}}
     strain: Any = SimpleNamespace(lately=lambda: group is not None, limit=lambda: group)
     ear: Any = SimpleNamespace(heard=True, cell=None)
-    call: Any = SimpleNamespace(asked={"kernel": "churn"})
+    call: Any = SimpleNamespace(asked={"kernel": "churn"}, engine="Docker")
     terms = Terms(policy or {}, {"memory": "256m"}, "ada")
     return ends.note(ends.End(last, "", ear, strain, wanted=False), call, terms)
 

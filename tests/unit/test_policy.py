@@ -253,20 +253,15 @@ def test_a_rule_that_says_nothing_is_a_mistake(tmp_path: Path, value: object, to
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "more"),
-    [("network", "bridge", {}), ("engine", "podman", {"launcher": "supervised"})],
-)
-def test_what_cannot_be_started_is_refused(
-    tmp_path: Path, key: str, value: str, more: dict[str, str]
-) -> None:
-    read = policy.load(written(tmp_path, {key: value, **more}))
-    with pytest.raises(UsageError, match=f"{key} .{value}"):
+def test_what_cannot_be_started_is_refused(tmp_path: Path) -> None:
+    read = policy.load(written(tmp_path, {"network": "bridge"}))
+    with pytest.raises(UsageError, match=r"network .bridge"):
         policy.runnable(read)
 
 
-def test_podman_starts_kernels_by_a_plain_run(tmp_path: Path) -> None:
-    read = policy.load(written(tmp_path, {"engine": "podman"}))
+@pytest.mark.parametrize("launcher", ["direct", "supervised", "sudo"])
+def test_podman_starts_kernels_in_every_way(tmp_path: Path, launcher: str) -> None:
+    read = policy.load(written(tmp_path, {"engine": "podman", "launcher": launcher}))
     assert policy.runnable(read) is read
 
 
