@@ -230,6 +230,28 @@ def test_a_reader_that_has_enough_gets_no_traceback(kernel: Path) -> None:
     assert told.stderr == ""
 
 
+def test_a_long_report_that_nobody_reads_gets_no_traceback(kernel: Path) -> None:
+    command = f"{sys.executable} -m kernelspec_lib explain --markdown | head -c 1"
+    told = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+
+
+@pytest.mark.parametrize("command", [["validate", "kernels/a"], ["explain"]])
+def test_a_full_disk_under_the_output_is_no_bug(kernel: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "kernelspec_lib", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert told.returncode == 3
+    assert told.stderr.splitlines()[0] == (
+        "kernelspec: standard output cannot be written to: No space left on device"
+    )
+
+
 @pytest.mark.parametrize("where", ["requirements.json", "Dockerfile"])
 def test_any_bytes_give_findings_or_a_clean_pass(kernel: Path, where: str) -> None:
     for raw in (b"\xff\xfe\0\0", os.urandom(2000), b"\0" * 100, b"[" * 5000, b"\x1b[2J"):

@@ -5,11 +5,13 @@ Each command's module is loaded when the command is called: `validate` must not 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -106,9 +108,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KernelspecError as error:
         click.echo(f"kernelspec: {printable(str(error), LINES)}", err=True)
         return error.exit_code
+    except OSError as error:
+        return _unwritten(error) if error.filename is None else _bug(error)
     except Exception as error:
         return _bug(error)
     return result if isinstance(result, int) else 0
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit code where standard output takes no more."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return _bug(error)
+    # What is left in it must not be tried again at the end.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno != errno.EPIPE:
+        told = f"kernelspec: standard output cannot be written to: {error.strerror}"
+        click.echo(told, err=True)
+    # Whoever reads it had enough, as `head` has: that is no news.
+    return EXIT_WORLD
 
 
 def _bug(error: Exception) -> int:
