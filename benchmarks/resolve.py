@@ -56,11 +56,13 @@ class Bench:
         """An empty folder."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
 
-    def ours(self, folders: Sequence[Path], cache: Path, *, code: int = 0) -> Ran:
+    def ours(
+        self, folders: Sequence[Path], cache: Path, *, code: int = 0, command: str = "resolve"
+    ) -> Ran:
         """One whole `kernelspec resolve`, from the cache in *cache*."""
-        command = [str(Path(sys.executable).parent / "kernelspec"), "lint", "-q"]
+        words = [str(Path(sys.executable).parent / "kernelspec"), command, "-q"]
         seen = self.environment | {"KERNELSPEC_CACHE": str(cache)}
-        return run([*command, *map(str, folders)], seen, code=code)
+        return run([*words, *map(str, folders)], seen, code=code)
 
     def uv(self, libs: Sequence[str], cache: Path) -> Ran:
         """One whole `uv pip compile` for the same target and index, as it is served."""
@@ -90,7 +92,7 @@ def eleven(bench: Bench) -> None:
     """Eleven usual libs: cold, warm, and pip; the peak of memory."""
     folder = kernel(bench.fresh("eleven"), "eleven", LIBS, PYTHON)
     rows: dict[str, list[Ran]] = {name: [] for name in ("cold", "uv cold", "warm", "uv warm")}
-    rows["pip"] = []
+    rows |= {"pip": [], "lint cold": []}
     for _ in range(bench.runs):
         own, other = bench.fresh("own"), bench.fresh("other")
         rows["cold"].append(bench.ours([folder], own))
@@ -98,6 +100,8 @@ def eleven(bench: Bench) -> None:
         rows["warm"].append(bench.ours([folder], own))
         rows["uv warm"].append(bench.uv(LIBS, other))
         rows["pip"].append(bench.pip(LIBS))
+        # The whole lint stage, with what uv has no peer for.
+        rows["lint cold"].append(bench.ours([folder], bench.fresh("own"), command="lint"))
     medians = {name: median(runs) for name, runs in rows.items()}
     least = {name: min(one.seconds for one in runs) for name, runs in rows.items()}
     locked = (folder / "requirements.lock").read_text().count("\n    --hash=")
