@@ -23,7 +23,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -165,6 +165,10 @@ def serving(respond: Respond) -> Iterator[Server]:
         def do_GET(self) -> None:
             running.requests.append(self.path)
             _send(self, respond(self.path, dict(self.headers.items())))
+
+        def do_HEAD(self) -> None:
+            # uv asks like this whether it may have a part of a wheel; it is not counted.
+            _send(self, replace(respond(self.path, dict(self.headers.items())), body=b""))
 
         def log_message(self, format: str, *args: object) -> None:
             pass  # the tests look at running.requests

@@ -88,7 +88,7 @@ def compile_pins(
         bounds = Path(folder, "constraints.in")
         bounds.write_text("".join(f"{one}\n" for one in constraints), encoding="ascii")
         ours.touch(0o600)
-        ours.write_text(_settings(config, sources), encoding="utf-8")
+        ours.write_text(_settings(config, sources, fresh=fresh), encoding="utf-8")
         options = [str(asked), "--config-file", str(ours), "--cache-dir", str(kept)]
         options += ["--refresh"] if fresh else []
         options += ["--constraint", str(bounds)] if constraints else []
@@ -137,15 +137,19 @@ def _platform(target: Target) -> str:
     return f"{target.machine}-manylinux_{major}_{known}"
 
 
-def _settings(config: IndexConfig, sources: Mapping[str, Mapping[Version, Metadata]]) -> str:
-    # Index servers seldom say how long a page is good for; without that uv asks for every page
-    # at every run. Ten minutes; before anything is called wrong, it is asked for afresh.
+def _settings(
+    config: IndexConfig, sources: Mapping[str, Mapping[Version, Metadata]], *, fresh: bool
+) -> str:
+    # Index servers seldom say how long anything is good for; without that uv asks for every page
+    # at every run, and for the metadata inside each wheel. Ten minutes; before anything is called
+    # wrong, the pages are asked for afresh. What is told here counts more than --refresh does.
+    kept = ['files = "max-age=600"', *([] if fresh else ['api = "max-age=600"'])]
     lines = [
         "[[index]]",
         f'name = "{_INDEX}"',
         f"url = {json.dumps(config.url)}",
         "default = true",
-        'cache-control = { api = "max-age=600" }',
+        f"cache-control = {{ {', '.join(kept)} }}",
     ]
     if config.trusted:
         host = json.dumps(urlsplit(config.url).netloc)

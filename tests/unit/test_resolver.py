@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
@@ -560,6 +560,43 @@ def test_a_release_that_only_uv_was_shown_is_not_taken_and_nobody_is_blamed(
 
     with serving(two_faced) as index:
         assert locked(resolved(a_project("alpha==2.0"), index.url, environment))["common"] == "2.0"
+
+
+def test_what_lies_inside_a_wheel_is_asked_for_once(environment: Mapping[str, str]) -> None:
+    files = [
+        wheel("app", "1.0", requires=["deep<2"]),
+        wheel("base", "1.0", requires=["deep>=2"]),
+        *(wheel("deep", version) for version in ("1.0", "2.0")),
+    ]
+    with serving(tree([replace(one, beside=False) for one in files])) as server:
+        assert problems(resolved(a_project("app", "base"), server.url, environment))
+        asked = [path for path in server.requests if path.endswith(".whl")]
+    assert asked
+    assert sorted(asked) == sorted(set(asked))
+
+
+def test_nobody_is_blamed_for_what_was_true_some_minutes_ago(
+    environment: Mapping[str, str],
+) -> None:
+    old = [
+        wheel("app", "1.0", requires=["deep<2"]),
+        wheel("base", "1.0", requires=["deep>=2"]),
+        *(wheel("deep", version) for version in ("1.0", "2.0")),
+    ]
+    newer = wheel("app", "1.1", requires=["deep"])
+    offered = list(old)
+    project = a_project("app", "base")
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        return tree(offered)(path, headers)
+
+    with serving(respond) as server:
+        assert [kind for kind, _ in problems(resolved(project, server.url, environment))] == [
+            Conflict
+        ]
+        offered.append(newer)
+        outcome = resolved(project, server.url, environment)
+    assert locked(outcome) == {"app": "1.1", "base": "1.0", "deep": "2.0"}
 
 
 @pytest.mark.parametrize("fits", [True, False], ids=["at last", "never"])
