@@ -11,6 +11,7 @@ Docker.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import socket
@@ -25,6 +26,8 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+
+import kernelspec_lib
 
 HERE = Path(sys.executable).parent
 USER = (os.getuid() or 12345, os.getgid() or 12345)
@@ -137,6 +140,8 @@ def measure(
         folder.mkdir()
     os.chown(work, *USER)
     root.chmod(0o755)
+    # From bytecode, as pip installs it.
+    compileall.compile_dir(Path(kernelspec_lib.__file__).parent, quiet=1)
     policy = install(kernels, image, work)
     environment = {**os.environ, "KERNELSPEC_POLICY": str(policy)}
     environment["PATH"] = f"{HERE}:{environment['PATH']}"
@@ -150,12 +155,26 @@ def measure(
     return told, execs
 
 
+def refusal(image: str) -> str:
+    """Why no kernel starts in *image*; empty: one does."""
+    python = ["python", "-c", "import ipykernel"]
+    words = ["docker", "run", "--rm", "--pull=never", "--network=none", image, *python]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    if "No module named" in done.stderr:
+        return f"{image} holds no ipykernel: name the image of a kernel, as `kernelspec build` does"
+    return f"{image} does not start: {done.stderr.strip().splitlines()[0]}"
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Measure, and tell."""
     parser = argparse.ArgumentParser()
     parser.add_argument("image")
     parser.add_argument("--runs", type=int, default=9)
     given = parser.parse_args(words)
+    if why := refusal(given.image):
+        parser.error(why)
     with tempfile.TemporaryDirectory() as root:
         told, execs = measure(given.image, given.runs, Path(root))
     seconds = {way: statistics.median(one for one, _ in told[way]) for way in WAYS}

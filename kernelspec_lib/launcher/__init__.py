@@ -20,8 +20,8 @@ def main(policy: str = "/etc/kernelspec/policy.json") -> None:
 
 def run(words: list[str], policy: str) -> int:
     """The exit code of one launch."""
-    from kernelspec_lib.launcher import call, connection, lifetime
-    from kernelspec_lib.launcher.refusal import Refused
+    from kernelspec_lib.launcher import call, connection, launch
+    from kernelspec_lib.launcher.notes import Refused
 
     if len(words) != 2 or words[0].startswith("-"):
         sys.stderr.write("usage: kernelspec-launch RESOURCE_DIR|KERNEL_NAME CONNECTION_FILE\n")
@@ -34,16 +34,16 @@ def run(words: list[str], policy: str) -> int:
     except Refused as error:
         # Without a connection file, nobody can be told but the server's log.
         sys.stderr.write(f"kernelspec-launch: {error}\n")
-        return lifetime.FAILED
-    return lifetime.run(opened, lambda: call.supervised(opened, words[0], os.environ))
+        return launch.FAILED
+    return launch.run(opened, lambda: call.supervised(opened, words[0], os.environ))
 
 
 def _rooted(words: list[str], policy: str) -> int:
-    from kernelspec_lib.launcher import lifetime, rooted
+    from kernelspec_lib.launcher import launch, rooted
 
     who, owner = rooted.caller(os.environ)
     opened = rooted.connection(words[1], who.pw_uid, owner)
-    return lifetime.run(
+    return launch.run(
         opened,
         lambda: rooted.sudo(opened, words[0], who, owner, policy),
         lambda: rooted.drop(owner),

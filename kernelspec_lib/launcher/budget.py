@@ -7,7 +7,7 @@ import time
 
 from kernelspec_lib.launcher import cgroups, notes
 from kernelspec_lib.launcher.engine import Engine, EngineRefused
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

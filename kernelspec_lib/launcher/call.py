@@ -8,8 +8,8 @@ import re
 
 from kernelspec_lib.launcher import terms
 from kernelspec_lib.launcher.connection import Connection
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.places import AsOwner
-from kernelspec_lib.launcher.refusal import Refused
 from kernelspec_lib.launcher.staging import Plain
 
 TYPE_CHECKING = False

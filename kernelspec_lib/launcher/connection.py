@@ -7,7 +7,7 @@ import json
 import os
 import stat
 
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import ctypes
 import os
 
 from kernelspec_lib.launcher import trust
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.staging import locked, write
 
 TYPE_CHECKING = False

@@ -1,24 +1,27 @@
-"""From a call to a container that runs."""
+"""One launch, from the call to the end of the kernel, and what its user is told of it."""
 
 from __future__ import annotations
 
 import os
+import sys
 
-from kernelspec_lib.launcher import budget, network, notes, places
+from kernelspec_lib.launcher import budget, ends, network, notes, places
 from kernelspec_lib.launcher import call as calls
 from kernelspec_lib.launcher.body import CONNECTION_TARGET, Body
 from kernelspec_lib.launcher.cgroups import Strain
 from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused, quoted
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
+from kernelspec_lib.launcher.supervise import Running, Signals, Supervisor
 from kernelspec_lib.launcher.terms import Folder, Terms
 from kernelspec_lib.launcher.watchdog import Watchdog, remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
+    from collections.abc import Callable
     from typing import Any
 
     from kernelspec_lib.launcher.call import Call
+    from kernelspec_lib.launcher.connection import Connection
 
 OWNER = "kernelspec.owner"
 KERNEL = "kernelspec.kernel"
@@ -26,18 +29,63 @@ CONNECTION_FILE = "kernelspec.connection_file"
 IMAGE = "kernelspec.image"
 LAUNCHER = "kernelspec.launcher"
 PARENT = "kernelspec.parent"
+FAILED = 1
 
 
-class Running:
-    """A container that was started, and what holds it."""
+def run(
+    connection: Connection, call: Callable[[], Call], drop: Callable[[], None] | None = None
+) -> int:
+    """The exit code of what is called for; where it cannot start, the notebook is told why.
 
-    __slots__ = ("engine", "id", "output", "strain", "watchdog")
+    drop: called before anything is told, which needs no more than the user may do.
+    """
+    signals = Signals()
+    # Behind sudo, that is sudo: what Jupyter kills when it kills its client.
+    signals.end_with(os.getppid())
+    try:
+        called = call()
+        signals.end_with(called.server)
+        terms = Terms(called.policy, called.asked.get("resources", {}), called.login)
+        running = start(called, terms)
+    except Exception as error:
+        text = str(error)
+        if not isinstance(error, Refused):
+            import traceback
 
-    def __init__(
-        self, engine: Engine, container: str, output: _socket.socket, dog: Watchdog, strain: Strain
-    ) -> None:
-        self.engine, self.id, self.output = engine, container, output
-        self.watchdog, self.strain = dog, strain
+            traceback.print_exc()
+            text = notes.bug(error)
+        if drop:
+            drop()
+        return _instead(connection, text, signals)
+    end = Supervisor(running, called, signals).wait()
+    network.leave(called)
+    if drop:
+        drop()
+    if text := ends.note(end, called, terms):
+        # Jupyter would start another one at once for which nobody has asked.
+        if not end.started or end.reaped:
+            return _instead(connection, text, signals)
+        _at_last(connection, called, text, end.cell)
+    return FAILED if end.code is None else end.code
+
+
+def _instead(connection: Connection, text: str, signals: Signals) -> int:
+    """Answer in place of a kernel."""
+    from kernelspec_lib.launcher import voice
+
+    sys.stderr.write(f"kernelspec-launch: {text}\n")
+    voice.instead(connection, text, signals)
+    return FAILED
+
+
+def _at_last(connection: Connection, call: Call, text: str, cell: object) -> None:
+    """Say *text* below *cell*; in the first cell of the next kernel, where none was running."""
+    from kernelspec_lib.launcher import voice
+
+    sys.stderr.write(f"kernelspec-launch: {text}\n")
+    if not cell or not voice.last_words(connection, f"\n{text}\n", cell):
+        # The cell may have been over before anybody heard that it had begun.
+        places.leave_note(connection, call.owner, text)
 
 
 def start(call: Call, terms: Terms) -> Running:
@@ -140,4 +188,5 @@ def _mount(body: Body, call: Call, terms: Terms) -> None:
     within = places.inside(call.notebook, folders)
     body.value["WorkingDir"] = within or terms.work.target
     if within is None:
-        body.say(notes.outside(call.notebook, folders))
+        kept = [folder.target for folder in folders if not folder.read_only]
+        body.say(notes.outside(call.notebook, terms.work.target, kept))

@@ -10,7 +10,7 @@ import contextlib
 import os
 
 from kernelspec_lib.launcher.connection import PORTS
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.terms import Folder
 
 TYPE_CHECKING = False

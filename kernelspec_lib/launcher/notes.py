@@ -4,9 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from kernelspec_lib.launcher.terms import Folder
+
+class Refused(Exception):
+    """This kernel cannot start. A user reads the text in the notebook: why, and what to do."""
+
 
 _TELLS = """
 from IPython import get_ipython
@@ -97,11 +100,11 @@ def image_missing(engine: str, image: str) -> str:
     )
 
 
-def outside(notebook: str, folders: Sequence[Folder]) -> str:
-    kept = ", ".join(folder.target for folder in folders if not folder.read_only)
+def outside(notebook: str, work: str, kept: Iterable[str]) -> str:
+    """notebook: its folder. work: where the kernel works. kept: all that outlives it."""
     return (
         f"Note: this notebook lies in {notebook}, which the kernel cannot see. It works in "
-        f"{folders[0].target}. Only what it writes to {kept} is kept; all else is lost when the "
+        f"{work}. Only what it writes to {', '.join(kept)} is kept; all else is lost when the "
         "kernel ends. Move the notebook there to read and write beside it.\n"
     )
 

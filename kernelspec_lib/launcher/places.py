@@ -6,7 +6,7 @@ import contextlib
 import os
 
 from kernelspec_lib.launcher import trust
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

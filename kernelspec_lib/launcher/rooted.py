@@ -17,8 +17,8 @@ from kernelspec_lib.launcher import terms, trust
 from kernelspec_lib.launcher.call import Call
 from kernelspec_lib.launcher.connection import Connection
 from kernelspec_lib.launcher.held import Held
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.places import AsOwner
-from kernelspec_lib.launcher.refusal import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,15 +10,16 @@ import time
 
 from kernelspec_lib.launcher.ear import Ear
 from kernelspec_lib.launcher.ends import End
-from kernelspec_lib.launcher.engine import EngineDown, EngineRefused
-from kernelspec_lib.launcher.watchdog import remove
+from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused
+from kernelspec_lib.launcher.watchdog import Watchdog, remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from typing import Any
 
     from kernelspec_lib.launcher.call import Call
-    from kernelspec_lib.launcher.launch import Running
+    from kernelspec_lib.launcher.cgroups import Strain
 
 _GRACE = 2.0
 """Seconds that a kernel has after SIGTERM. Jupyter kills the launcher half a second later."""
@@ -69,6 +70,18 @@ class Signals:
     def to_end(self) -> bool:
         """Whether this process is to end, for whatever reason."""
         return bool(self.told() - {signal.SIGINT}) or self.server_ended()
+
+
+class Running:
+    """A container that was started, and what holds it."""
+
+    __slots__ = ("engine", "id", "output", "strain", "watchdog")
+
+    def __init__(
+        self, engine: Engine, container: str, output: _socket.socket, dog: Watchdog, strain: Strain
+    ) -> None:
+        self.engine, self.id, self.output = engine, container, output
+        self.watchdog, self.strain = dog, strain
 
 
 class Supervisor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from kernelspec_lib.launcher import shapes
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

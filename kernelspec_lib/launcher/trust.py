@@ -8,7 +8,7 @@ import pwd
 import resource
 import stat
 
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from typing import Any
 
 from kernelspec_lib.launcher.connection import Connection
 from kernelspec_lib.launcher.messages import Session
-from kernelspec_lib.launcher.notes import IDLE, TELL
+from kernelspec_lib.launcher.notes import IDLE, TELL, Refused
 from kernelspec_lib.launcher.places import AsOwner
-from kernelspec_lib.launcher.refusal import Refused
 from kernelspec_lib.launcher.zmtp import Wire
 
 PATIENCE = 5.0

@@ -23,7 +23,7 @@ from kernelspec_lib.kernels.container import (
 from kernelspec_lib.launcher import call
 from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused, quoted
 from kernelspec_lib.launcher.launch import LAUNCHER
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.policy import Policy
 
 T = TypeVar("T")

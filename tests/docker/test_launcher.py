@@ -191,3 +191,13 @@ def test_a_notebook_in_a_mounted_folder_starts_there_and_another_is_warned_once(
         assert f"this notebook lies in {tmp_path}, which the kernel cannot see" in told
         assert told.endswith(f"/home/{LOGIN}/work\n")
         assert one.execute("print(1)") == ("1\n", "")
+
+
+def test_the_benchmark_says_that_an_image_is_none_of_a_kernel(base_image: str) -> None:
+    for image, why in ((base_image, "holds no ipykernel"), ("nowhere/absent", "does not start")):
+        words = [sys.executable, "benchmarks/start.py", image]
+        done = subprocess.run(
+            words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith(f"start.py: error: {image} {why}")

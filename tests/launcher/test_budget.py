@@ -10,7 +10,7 @@ import pytest
 
 from kernelspec_lib.launcher import budget, cgroups
 from kernelspec_lib.launcher.engine import Engine
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.terms import Terms
 
 G = 1024**3

@@ -13,8 +13,8 @@ from jupyter_client.connect import write_connection_file
 
 from kernelspec_lib.launcher import call, places, trust
 from kernelspec_lib.launcher.connection import Connection
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.places import AsOwner
-from kernelspec_lib.launcher.refusal import Refused
 from kernelspec_lib.launcher.terms import Folder
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kernelspec_lib import data
 from kernelspec_lib.launcher import shapes, terms
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 POLICY = data.schema("policy")
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "docs" / "policies").glob("*.json"))

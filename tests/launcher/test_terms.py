@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kernelspec_lib.launcher import terms
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 from kernelspec_lib.launcher.terms import Terms
 
 G = 1024**3

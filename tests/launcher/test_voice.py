@@ -15,7 +15,7 @@ from jupyter_client.connect import write_connection_file
 
 from kernelspec_lib.launcher import notes, voice
 from kernelspec_lib.launcher.connection import Connection
-from kernelspec_lib.launcher.refusal import Refused
+from kernelspec_lib.launcher.notes import Refused
 
 
 class Pipe:
