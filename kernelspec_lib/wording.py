@@ -1,8 +1,9 @@
-"""How a user's text is quoted in a sentence, and shown on a terminal."""
+"""How a user's text is quoted in a sentence, and shown on a terminal; columns."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 LINES = "\n\t"
@@ -42,3 +43,10 @@ def escaped(character: str) -> str:
 def without_passwords(text: str) -> str:
     """*text* with stars for what stands before the @ of a URL. Its length stays the same."""
     return _CREDENTIALS.sub(lambda found: "*" * len(found.group()), text)
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """A line for each of *rows*, each cell as wide as the widest below and above it."""
+    lines = list(rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

@@ -19,7 +19,7 @@ from kernelspec_lib.errors import UsageError
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import LOCK, REQUIREMENTS
-from kernelspec_lib.wording import printable, shown
+from kernelspec_lib.wording import columns, printable, shown
 
 if TYPE_CHECKING:
     from kernelspec_lib.delivery.installed import Row
@@ -236,7 +236,7 @@ def list_command(
         common.echo(line)
 
 
-def _table(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _table(told: Sequence[Mapping[str, Any]]) -> list[str]:
     """The kernels in columns, a header above them."""
     rows = [("KERNEL", "OWNER", "USER", "IMAGE", "DIGEST", "BUILT", "COMMIT", "STATE")]
     for one in told:
@@ -254,9 +254,4 @@ def _table(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             )
         )
     # Whoever owns the folder wrote these words: none of them commands a terminal.
-    plain = [[printable(cell) or "-" for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
-    for row in plain:
-        yield "  ".join(
-            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+    return columns([printable(cell) or "-" for cell in row] for row in rows)

@@ -17,6 +17,7 @@ from kernelspec_lib.kernels.budget import Share
 from kernelspec_lib.launcher import cgroups, notes
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.watch import containers
+from kernelspec_lib.wording import columns
 
 
 @click.command("budget")
@@ -53,12 +54,7 @@ def _table(policy: Policy, shares: Sequence[Share]) -> str:
                 _of(f"{one.cpus_limits:.4g}", f"{most['cpus']:.4g}" if "cpus" in most else ""),
             )
         )
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{line}\n" for line in columns(rows))
 
 
 def _of(used: str, most: str) -> str:

@@ -12,6 +12,7 @@ from kernelspec_lib.watch import history
 from kernelspec_lib.watch.containers import Kernel
 from kernelspec_lib.watch.history import Trace
 from kernelspec_lib.watch.usage import Usage
+from kernelspec_lib.wording import columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +129,7 @@ def span(seconds: float) -> str:
 
 def table(found: Iterable[Row]) -> list[str]:
     """The rows in columns, a header above them."""
-    lines = [COLUMNS, *map(cells, found)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    return columns([COLUMNS, *map(cells, found)])
 
 
 def value(row: Row) -> dict[str, Any]:
