@@ -15,9 +15,10 @@ from kernelspec_lib.conformance.case import Verdict
 from kernelspec_lib.delivery import engine as engines
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.errors import CommandFailed, ToolMissing
+from kernelspec_lib.kernels import budget
 from kernelspec_lib.kernels.identity import Owner
 from kernelspec_lib.kernels.spec import for_owner
-from kernelspec_lib.policy import Policy
+from kernelspec_lib.policy import Budget, Policy
 
 _COLORS = {"passed": "green", "failed": "red", "known": "yellow", "not run": "dim"}
 
@@ -32,7 +33,7 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
         subject = suite.subject(
             kernel_name,
             for_owner(policy.work_dir, owner),
-            policy.per_user,
+            _budget(policy, owner.login),
             _engine(policy),
             Path(folder),
             timeout,
@@ -47,6 +48,12 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
     else:
         _print(kernel_name, subject.launcher, verdicts)
     return 1 if any(one.outcome == "failed" for one in verdicts) else 0
+
+
+def _budget(policy: Policy, login: str) -> Budget:
+    """What *login* may have, with what their groups give."""
+    most = budget.of(policy, login)
+    return Budget(kernels=int(most["kernels"]) if "kernels" in most else None)
 
 
 def _engine(policy: Policy) -> Engine | None:

@@ -13,7 +13,7 @@ from kernelspec_lib.conformance import lifecycle, many, trouble
 from kernelspec_lib.conformance.case import KNOWN, Case, Outcome, Verdict
 from kernelspec_lib.conformance.subject import CaseFailed, NotRun, Subject
 from kernelspec_lib.delivery.engine import Engine
-from kernelspec_lib.errors import KernelspecError, UsageError
+from kernelspec_lib.errors import FileUnusable, KernelspecError, UsageError
 from kernelspec_lib.policy import Budget, Mount
 from kernelspec_lib.wording import shown
 
@@ -79,8 +79,8 @@ def subject(
 ) -> Subject:
     """The kernel spec that Jupyter finds under *kernel_name*.
 
-    work_dir: the user's. folder: takes what the kernels' processes write. Raises UsageError where
-    there is no such kernel.
+    work_dir: the user's, which is made if it is absent. folder: takes what the kernels' processes
+    write. Raises UsageError where there is no such kernel, and FileUnusable.
     """
     try:
         found = KernelSpecManager().get_kernel_spec(kernel_name)
@@ -89,12 +89,17 @@ def subject(
         raise UsageError(
             f"there is no kernel {shown(kernel_name)} here; installed: {names}"
         ) from None
-    place = Path(found.resource_dir)
+    place, work = Path(found.resource_dir), Path(work_dir.source)
+    try:
+        # A server starts kernels in a folder that is there.
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileUnusable(str(work), "make", error.strerror or str(error)) from error
     return Subject(
         kernels=place.parent,
         kernel_name=place.name,
         launcher=launcher_of(found.argv),
-        work=Path(work_dir.source),
+        work=work,
         inside=work_dir.target,
         budget=budget,
         engine=engine,
