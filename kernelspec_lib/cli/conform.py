@@ -18,7 +18,7 @@ from kernelspec_lib.errors import CommandFailed, ToolMissing
 from kernelspec_lib.kernels import budget
 from kernelspec_lib.kernels.identity import Owner
 from kernelspec_lib.kernels.spec import for_owner
-from kernelspec_lib.policy import Budget, Policy
+from kernelspec_lib.policy import Policy
 
 _COLORS = {"passed": "green", "failed": "red", "known": "yellow", "not run": "dim"}
 
@@ -33,7 +33,7 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
         subject = suite.subject(
             kernel_name,
             for_owner(policy.work_dir, owner),
-            _budget(policy, owner.login),
+            lambda asked: budget.room(policy, owner.login, asked),
             _engine(policy),
             Path(folder),
             timeout,
@@ -48,12 +48,6 @@ def conform(kernel_name: str, policy: Policy, owner: Owner, timeout: float, as_j
     else:
         _print(kernel_name, subject.launcher, verdicts)
     return 1 if any(one.outcome == "failed" for one in verdicts) else 0
-
-
-def _budget(policy: Policy, login: str) -> Budget:
-    """What *login* may have, with what their groups give."""
-    most = budget.of(policy, login)
-    return Budget(kernels=int(most["kernels"]) if "kernels" in most else None)
 
 
 def _engine(policy: Policy) -> Engine | None:

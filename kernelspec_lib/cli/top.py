@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"[1-9][0-9]{0,14}[bkmg]")
 _GLANCE = 0.25
 """Seconds between the two looks that tell how many processors are in use."""
+_NAME = 24
+"""Letters of a name that are always shown."""
 _EVERY = 2.0
 """Seconds between two looks on a terminal."""
 
@@ -154,11 +156,15 @@ def _drawn(found: Sequence[Row]) -> Table:
     total = sum(row.usage.memory or 0 for row in found)
     title = f"{len(found)} kernels  {notes.size(total)}  {told}  q: quit"
     drawn = Table(title=title, box=None, title_justify="left", expand=True, pad_edge=False)
-    for name in rows.COLUMNS:
-        drawn.add_column(name, no_wrap=True, overflow="ellipsis")
-    for row in sorted(found, key=lambda one: (one.cpus or 0, one.usage.memory or 0), reverse=True):
+    ordered = sorted(found, key=lambda one: (one.cpus or 0, one.usage.memory or 0), reverse=True)
+    lines = [[printable(cell) for cell in rows.cells(row)] for row in ordered]
+    for name, *cells in zip(rows.COLUMNS, *lines, strict=True):
+        # What is too much for the terminal is taken from the last one, which has remarks.
+        least = None if name == rows.COLUMNS[-1] else min(max(map(len, (name, *cells))), _NAME)
+        drawn.add_column(name, no_wrap=True, overflow="ellipsis", min_width=least)
+    for row, line in zip(ordered, lines, strict=True):
         style = "red" if row.orphan else ""
-        drawn.add_row(*(Text(printable(cell), style=style) for cell in rows.cells(row)))
+        drawn.add_row(*(Text(cell, style=style) for cell in line))
     return drawn
 
 

@@ -20,7 +20,6 @@ from kernelspec_lib.delivery import session
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.delivery.session import Place
 from kernelspec_lib.errors import KernelFailed
-from kernelspec_lib.policy import Budget
 
 _ASK_AGAIN = 2.0
 """Seconds after which a kernel that has not answered is asked once more."""
@@ -47,7 +46,8 @@ class Subject:
     """The owner's work folder on this machine."""
     inside: str
     """Where the work folder stands in the container."""
-    budget: Budget
+    room: int | None
+    """How many kernels the site lets this user have at once; None: any number."""
     """What its owner may have in all."""
     engine: Engine | None
     """None: the owner may not ask it."""

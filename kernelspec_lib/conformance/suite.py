@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
@@ -14,7 +15,7 @@ from kernelspec_lib.conformance.case import KNOWN, Case, Outcome, Verdict
 from kernelspec_lib.conformance.subject import CaseFailed, NotRun, Subject
 from kernelspec_lib.delivery.engine import Engine
 from kernelspec_lib.errors import FileUnusable, KernelspecError, UsageError
-from kernelspec_lib.policy import Budget, Mount
+from kernelspec_lib.policy import Mount
 from kernelspec_lib.wording import shown
 
 AT_ONCE = "KERNELSPEC_CONFORMANCE_AT_ONCE"
@@ -71,7 +72,7 @@ CASES = (*lifecycle.CASES, *trouble.CASES, *many.CASES, *ELSEWHERE)
 def subject(
     kernel_name: str,
     work_dir: Mount,
-    budget: Budget,
+    room: Callable[[Mapping[str, Any]], int | None],
     engine: Engine | None,
     folder: Path,
     timeout: float,
@@ -79,8 +80,9 @@ def subject(
 ) -> Subject:
     """The kernel spec that Jupyter finds under *kernel_name*.
 
-    work_dir: the user's, which is made if it is absent. folder: takes what the kernels' processes
-    write. Raises UsageError where there is no such kernel, and FileUnusable.
+    work_dir: the user's, which is made if it is absent. room: how many kernels that ask for these
+    resources the site lets the user have. folder: takes what the kernels' processes write. Raises
+    UsageError where there is no such kernel, and FileUnusable.
     """
     try:
         found = KernelSpecManager().get_kernel_spec(kernel_name)
@@ -89,19 +91,14 @@ def subject(
         raise UsageError(
             f"there is no kernel {shown(kernel_name)} here; installed: {names}"
         ) from None
-    place, work = Path(found.resource_dir), Path(work_dir.source)
-    try:
-        # A server starts kernels in a folder that is there.
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileUnusable(str(work), "make", error.strerror or str(error)) from error
+    place = Path(found.resource_dir)
     return Subject(
         kernels=place.parent,
         kernel_name=place.name,
         launcher=launcher_of(found.argv),
-        work=work,
+        work=_made(Path(work_dir.source)),
         inside=work_dir.target,
-        budget=budget,
+        room=room(found.metadata.get("kernelspec", {}).get("resources", {})),
         engine=engine,
         folder=folder,
         timeout=timeout,
@@ -109,6 +106,15 @@ def subject(
         at_once=_number(environment, AT_ONCE, 30),
         in_a_row=_number(environment, IN_A_ROW, 200),
     )
+
+
+def _made(work: Path) -> Path:
+    """*work*, which is there: a server starts kernels in no other folder."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileUnusable(str(work), "make", error.strerror or str(error)) from error
+    return work
 
 
 def launcher_of(argv: Sequence[str]) -> str:

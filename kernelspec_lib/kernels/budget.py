@@ -7,6 +7,7 @@ of processes for each user: see `kernelspec_lib.launcher.cgroups`.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,23 @@ def of(policy: Policy, login: str | None) -> Mapping[str, float]:
     """The budget of *login*: that of all users, or the largest that one of their groups gives."""
     more = [_plain(group.per_user) for group in policy.groups_of(login)]
     return terms.widened(_plain(policy.per_user), more)
+
+
+def maximum(policy: Policy, login: str) -> Mapping[str, float]:
+    """The most that one kernel of *login* may have, in the same way."""
+    more = [group.maximum_resources for group in policy.groups_of(login)]
+    return terms.widened(policy.maximum_resources, more)
+
+
+def room(policy: Policy, login: str, asked: Mapping[str, Any]) -> int | None:
+    """How many kernels that ask for *asked* the user may have at once; None: any number."""
+    budget, most = of(policy, login), maximum(policy, login)
+    counts = [int(budget["kernels"])] if "kernels" in budget else []
+    given = {**policy.default_resources, **asked}
+    for name in {"memory", "cpus"} & set(given) & set(budget):
+        one = min(terms.number(name, given[name]), most.get(name, math.inf), budget[name])
+        counts.append(int(budget[name] // one))
+    return min(counts, default=None)
 
 
 def shares(policy: Policy, containers: Iterable[Any], root: Path) -> list[Share]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from kernelspec_lib.errors import KernelspecError, UsageError
 from kernelspec_lib.kernels import budget
-from kernelspec_lib.launcher import terms
 from kernelspec_lib.launcher.notes import size
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.watch import containers
@@ -66,12 +65,12 @@ def named(found: Sequence[Kernel], text: str) -> Kernel:
 
 def above(policy: Policy, login: str, wanted: Mapping[str, float]) -> list[str]:
     """What of *wanted* is more than the policy lets one kernel of *login* have, in words."""
-    maximum = terms.widened(
-        policy.maximum_resources, [one.maximum_resources for one in policy.groups_of(login)]
-    )
     told = []
     for name, value in wanted.items():
-        for most, what in ((maximum, "one kernel"), (budget.of(policy, login), "all of a user's")):
+        for most, what in (
+            (budget.maximum(policy, login), "one kernel"),
+            (budget.of(policy, login), "all of a user's"),
+        ):
             if value > most.get(name, value):
                 told.append(f"{_said(name, value)} ({_said(name, most[name])} for {what})")
     return told

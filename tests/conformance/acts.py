@@ -16,7 +16,7 @@ from kernelspec_lib import cli
 from kernelspec_lib.conformance import suite
 from kernelspec_lib.conformance.lifecycle import scratch
 from kernelspec_lib.conformance.subject import Kernel, Subject, running
-from kernelspec_lib.policy import Budget, Mount
+from kernelspec_lib.policy import Mount
 
 KERNEL = "conform"
 
@@ -34,7 +34,7 @@ def subject(folder: str) -> Subject:
     """This user's kernel."""
     work = str(Path.home() / "work")
     mount = Mount(source=work, target=work, read_only=False)
-    return suite.subject(KERNEL, mount, Budget(), None, Path(folder), 120, os.environ)
+    return suite.subject(KERNEL, mount, lambda asked: None, None, Path(folder), 120, os.environ)
 
 
 def heard(line: str) -> None:

@@ -36,6 +36,21 @@ def test_a_group_widens_what_its_members_may_have() -> None:
     assert budget.of(Policy(), "ada-l") == {}
 
 
+def test_how_many_kernels_fit_into_a_budget() -> None:
+    def room(login: str, **asked: Any) -> int | None:
+        return budget.room(POLICY, login, asked)
+
+    assert (room("grace"), room("ada-l")) == (3, 3)
+    assert room("grace", memory="2g") == 2
+    assert room("ada-l", memory="2g") == 3
+    assert room("grace", cpus=1.5) == 1
+    # What it asks for beyond that, it does not get.
+    assert room("grace", memory="64g") == 1
+    assert budget.room(Policy(), "grace", {"memory": "2g"}) is None
+    usual = Policy(per_user=Budget(memory="4g"), default_resources={"memory": "1g"})
+    assert budget.room(usual, "grace", {}) == 4
+
+
 def test_each_users_use(tmp_path: Path) -> None:
     group = tmp_path / "memory/kernelspec/grace"
     group.mkdir(parents=True)

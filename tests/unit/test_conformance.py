@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 
 from kernelspec_lib import cli
-from kernelspec_lib.cli import conform
 from kernelspec_lib.conformance import suite, traces
 from kernelspec_lib.conformance.case import KNOWN, Case, report
 from kernelspec_lib.conformance.subject import CaseFailed, NotRun, Subject
 from kernelspec_lib.conformance.traces import Process, Traces
 from kernelspec_lib.errors import FileUnusable, KernelFailed, UsageError
-from kernelspec_lib.policy import Budget, Group, Mount, Policy
+from kernelspec_lib.policy import Mount
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def subject(tmp_path: Path, **environment: str) -> Subject:
     work = Mount(source=str(tmp_path), target=str(tmp_path), read_only=False)
-    return suite.subject("bare", work, Budget(), None, tmp_path, 60, environment)
+    return suite.subject("bare", work, lambda asked: None, None, tmp_path, 60, environment)
 
 
 def test_an_installed_kernel_is_found_by_its_name(kernels: Path, tmp_path: Path) -> None:
@@ -57,19 +56,12 @@ def test_a_kernel_that_is_not_there_is_refused_with_those_that_are(
 def test_a_new_users_work_folder_is_made(kernels: Path, tmp_path: Path) -> None:
     def of(work: Path) -> Subject:
         mount = Mount(source=str(work), target="/work", read_only=False)
-        return suite.subject("bare", mount, Budget(), None, tmp_path, 60, {})
+        return suite.subject("bare", mount, lambda asked: None, None, tmp_path, 60, {})
 
     assert of(tmp_path / "home" / "work").work.is_dir()
     (tmp_path / "file").touch()
     with pytest.raises(FileUnusable, match=r"cannot make .*/file/work: Not a directory"):
         of(tmp_path / "file" / "work")
-
-
-def test_the_budget_is_that_of_the_users_groups() -> None:
-    more = Group(name="more", members=frozenset({"ada"}), per_user=Budget(kernels=5))
-    policy = Policy(per_user=Budget(kernels=2), groups=(more,))
-    assert [conform._budget(policy, who).kernels for who in ("ada", "bob")] == [5, 2]
-    assert conform._budget(Policy(), "ada").kernels is None
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "", "10001"])

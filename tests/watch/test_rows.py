@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families as parsed
+from rich.console import Console
 
+from kernelspec_lib.cli import top
 from kernelspec_lib.watch import exposition, rows
 from kernelspec_lib.watch.history import Trace
 from kernelspec_lib.watch.rows import Look
@@ -125,3 +127,12 @@ def test_each_alert_is_on_a_metric_that_there_is() -> None:
         assert re.fullmatch(r"[0-9]+[smh]", rule["for"])
         assert {"summary", "description"} == set(rule["annotations"])
         assert rule["labels"]["severity"] in ("warning", "critical")
+
+
+def test_a_narrow_terminal_shows_whole_names(capsys: pytest.CaptureFixture[str]) -> None:
+    left = kernel(login="ada-lovelace-1", kernel="churn-in-spring")
+    drawn = top._drawn([row(left, orphan="the docker run that started it is gone")])
+    Console(width=100).print(drawn)
+    line = capsys.readouterr().out.splitlines()[2]
+    assert line.split()[:2] == ["ada-lovelace-1", "churn-in-spring"]
+    assert len(line) == 100
