@@ -24,6 +24,7 @@ from pathlib import Path
 from benchmarks.measuring import run
 from kernelspec_lib.delivery import engine as engines
 from kernelspec_lib.delivery.engine import Engine
+from kernelspec_lib.kernels.container import OWNER_LABEL
 from tests import package_index as indexes
 
 LIBS = ("pandas", "numpy", "scikit-learn", "matplotlib", "sqlalchemy", "ipykernel")
@@ -107,7 +108,9 @@ def _theirs(engine: Engine, folder: Path, index_url: str, figures: Figures) -> N
     folder.mkdir()
     (folder / "Dockerfile").write_text(THEIRS.replace("INDEX", index_url))
     tag = f"kernelspec-benchmark-{uuid.uuid4().hex[:8]}"
-    build = [engine.client, "build", "--no-cache", "--network=host", f"--tag={tag}", str(folder)]
+    label = f"{OWNER_LABEL}={tag}"
+    build = [engine.client, "build", "--no-cache", "--network=host", f"--tag={tag}"]
+    build += [f"--label={label}", str(folder)]
     try:
         for kept, changed in ((figures.first, CHANGED[0]), (figures.one_changed, CHANGED[1])):
             (folder / "requirements.txt").write_text("\n".join([*LIBS[:-2], changed, LIBS[-1]]))
@@ -116,7 +119,7 @@ def _theirs(engine: Engine, folder: Path, index_url: str, figures: Figures) -> N
         figures.nothing_changed.append(figures.one_changed[-1])
         _look(engine, tag, figures)
     finally:
-        engine.ask("image", "rm", "--force", tag)
+        _remove(engine, label)
 
 
 def _ours(engine: Engine, folder: Path, index_url: str, figures: Figures) -> None:
@@ -144,7 +147,13 @@ def _ours(engine: Engine, folder: Path, index_url: str, figures: Figures) -> Non
             kept.append(run(build, own).seconds)
         _look(engine, tag, figures)
     finally:
-        engine.ask("image", "rm", "--force", tag)
+        _remove(engine, f"{OWNER_LABEL}={login}")
+
+
+def _remove(engine: Engine, label: str) -> None:
+    """Remove the images of one round, those that have lost their name included."""
+    found = engine.ask("image", "ls", "--quiet", f"--filter=label={label}").stdout.split()
+    engine.ask("image", "rm", "--force", *dict.fromkeys(found))
 
 
 def _look(engine: Engine, tag: str, figures: Figures) -> None:
