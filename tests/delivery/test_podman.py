@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,23 +15,82 @@ import pytest
 from kernelspec_lib.delivery.engine import Engine
 from tests.delivery import parts
 from tests.delivery.kernels import Site, seen
+from tests.docker.conftest import BASE_IMAGE, LOGIN, generated
 
 pytestmark = pytest.mark.docker
 
 
-@pytest.fixture
-def podman() -> Iterator[Engine]:
+SETTINGS = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+[engine.runtimes]
+runc = ["{runc}"]
+"""
+"""What lets it run containers inside a container as well: no higher limits than there are, and the
+runtime that takes cgroups of both kinds side by side."""
+
+
+@contextmanager
+def a_podman(driver: str) -> Iterator[Engine]:
     """A podman with images of its own, in a folder of the test's."""
     program = parts.program("podman")
     # podman takes no long names here.
     with tempfile.TemporaryDirectory(prefix="ks-podman-") as folder:
-        client = Path(folder, "podman")
-        own = f"--root={folder}/root --runroot={folder}/run --storage-driver=vfs"
-        client.write_text(f'#!/bin/sh\nexec {program} {own} "$@"\n')
+        client, settings = Path(folder, "podman"), Path(folder, "containers.conf")
+        settings.write_text(SETTINGS.format(runc=parts.program("runc")))
+        own = f"--root={folder}/root --runroot={folder}/run --storage-driver={driver}"
+        client.write_text(f'#!/bin/sh\nCONTAINERS_CONF={settings} exec {program} {own} "$@"\n')
         client.chmod(0o755)
-        yield Engine(
-            name="podman", client=str(client), version="", server="", environment=dict(os.environ)
-        )
+        try:
+            yield Engine(
+                name="podman",
+                client=str(client),
+                version="",
+                server="",
+                environment=dict(os.environ),
+            )
+        finally:
+            subprocess.run([client, "rm", "--all", "--force"], capture_output=True, check=False)
+            # What is mounted of it would keep its folder.
+            subprocess.run([client, "unmount", "--all"], capture_output=True, check=False)
+
+
+@pytest.fixture
+def podman() -> Iterator[Engine]:
+    with a_podman("vfs") as made:
+        yield made
+
+
+@pytest.fixture
+def podman_with_a_base() -> Iterator[Engine]:
+    """One that holds the base image: in layers, or each step would copy all of it."""
+    with a_podman("overlay") as made:
+        script = Path(__file__).parents[1] / "docker" / "base_image.sh"
+        usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "kernelspec-tests")
+        cache = os.environ.get("KERNELSPEC_TEST_CACHE") or str(usual)
+        command = [str(script), f"docker.io/library/{BASE_IMAGE}", cache, made.client]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield made
+
+
+@pytest.mark.network
+def test_what_podman_builds_can_be_tried(
+    podman_with_a_base: Engine, index_url: str, tmp_path: Path
+) -> None:
+    kernel = generated(tmp_path, "churn", ["ipykernel", "alpha==1.1"], index_url)
+    value = json.loads(kernel.policy.read_text())
+    kernel.policy.write_text(json.dumps({**value, "engine": "podman"}))
+    own = {"KERNELSPEC_DOCKER": podman_with_a_base.client}
+    words = (str(kernel.folder), f"--index-url={index_url}", "--network=host")
+    done = kernel.kernelspec("build", *words, **own)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{LOGIN}_churn:latest\n"
+    tried = kernel.kernelspec("try", str(kernel.folder), "--engine=docker", **own)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "alpha 1.1 (import alpha): ok" in tried.stdout
 
 
 def test_from_install_to_uninstall_with_podman(
