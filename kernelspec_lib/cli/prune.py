@@ -65,6 +65,8 @@ def prune_command(
     From the registry and from the hub. What an installed kernel starts by stays, and what it can be
     rolled back to. REPOSITORY: only these, where the registry shows nobody its catalogue.
     """
+    from kernelspec_lib.delivery import prune
+
     policy = common.policy_in_force(policy_path)
     only_planned = sys.stdout.isatty() if dry_run is None else dry_run
     with running.ended_in_order(), place_of(target, policy, running.tell) as place:
@@ -73,7 +75,7 @@ def prune_command(
         plan = None
         if registry is not None:
             found = _gathered(registry, policy, repositories)
-            plan = _planned(found, hub.rules(keep_tags, keep_last))
+            plan = prune.plan(found, hub.rules(keep_tags, keep_last))
         unused = hub.unused()
         _tell(plan, unused, as_json=as_json, done=not only_planned)
         if only_planned:
@@ -139,12 +141,6 @@ def _gathered(
     with running.progress("looking at the registry") as progress:
         wanted = repositories or shelf.repositories(registry, f"{path}/" if path else "")
         return prune.gathered(registry, wanted, progress.step)
-
-
-def _planned(found: Sequence[Entry], rules: Rules) -> Plan:
-    from kernelspec_lib.delivery import prune
-
-    return prune.plan(found, rules)
 
 
 def _delete(registry: Registry, plan: Plan, rules: Rules) -> None:
