@@ -52,9 +52,14 @@ class Destination:
     version: str
     """Its tag."""
 
+    @property
+    def name(self) -> str:
+        """Of the repository, with its host: what stands in front of a tag or a digest."""
+        return f"{self.registry.host}/{self.repository}"
+
     def pinned(self, digest: str) -> str:
         """The reference of the image *digest* there."""
-        return f"{self.registry.host}/{self.repository}@{digest}"
+        return f"{self.name}@{digest}"
 
 
 def destination(reference: str, environment: Mapping[str, str]) -> Destination:
@@ -77,7 +82,7 @@ def standing(to: Destination, wanted: Mapping[str, str]) -> str | None:
     there = to.registry.labels(to.repository, to.version)
     if there is None:
         return None
-    reference = f"{to.registry.host}/{to.repository}:{to.version}"
+    reference = f"{to.name}:{to.version}"
     owner = there.get(OWNER_LABEL)
     if owner is not None and owner != wanted[OWNER_LABEL]:
         raise UsageError(f"{reference} belongs to {owner}, and is not {wanted[OWNER_LABEL]}'s")
@@ -104,7 +109,7 @@ def push(
     """
     tag = f"{BUILD_TAG}{now:{_TIME}}-{secrets.token_hex(4)}"
     _forget(engine, to, now)
-    own = f"{to.registry.host}/{to.repository}:{tag}"
+    own = f"{to.name}:{tag}"
     answer = engine.ask("tag", image, own)
     if answer.returncode != 0:
         raise failed(engine, "tag", answer)
@@ -125,12 +130,11 @@ def push(
 
 def _forget(engine: Engine, to: Destination, now: datetime) -> None:
     """Take the names off that a push had here which was killed: no push lasts that long."""
-    repository = f"{to.registry.host}/{to.repository}"
     begun = f"{BUILD_TAG}{now - timedelta(seconds=_TIMEOUT):{_TIME}}"
-    words = ("image", "ls", "--format={{.Tag}}", f"--filter=reference={repository}:{BUILD_TAG}*")
+    words = ("image", "ls", "--format={{.Tag}}", f"--filter=reference={to.name}:{BUILD_TAG}*")
     for tag in engine.ask(*words).stdout.split():
         if tag < begun:
-            engine.ask("image", "rm", f"{repository}:{tag}")
+            engine.ask("image", "rm", f"{to.name}:{tag}")
 
 
 def _send(engine: Engine, reference: str, told: Callable[[str], None]) -> None:
