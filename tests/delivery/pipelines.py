@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from cookiecutter.main import cookiecutter
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import KernelManager
 
 from kernelspec_lib.delivery.engine import Engine
 from tests.delivery import parts
+from tests.docker import jupyter
 from tests.docker.conftest import TEST_LABEL
 from tests.repositories import git
 from tests.template import support
@@ -112,29 +111,9 @@ class Ci:
         """What *code* prints in the kernel that is on the hub."""
         runtime = self.folder / f"runtime-{uuid.uuid4().hex[:6]}"
         runtime.mkdir()
-        manager = KernelManager(
-            kernel_name=kernel,
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(self.kernels)]),
-            connection_file=str(runtime / "kernel.json"),
-            cache_ports=False,
-        )
-        manager.write_connection_file()
-        os.chown(manager.connection_file, self.account.uid, self.account.gid)
-        manager.start_kernel()
-        client = manager.client()
-        client.start_channels()
-        try:
-            client.wait_for_ready(timeout=90)
-            told: list[str] = []
-            client.execute_interactive(
-                code,
-                timeout=60,
-                output_hook=lambda one: told.append(one["content"].get("text", "")),
-            )
-            return "".join(told)
-        finally:
-            client.stop_channels()
-            manager.shutdown_kernel()
+        file = runtime / "kernel.json"
+        with jupyter.ready(jupyter.manager(self.kernels, kernel, file, self.account.uid)) as client:
+            return jupyter.printed(client, code)
 
 
 def _told(name: str, value: str) -> tuple[str, ...]:

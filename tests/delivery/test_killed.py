@@ -19,12 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import KernelManager
 
 from kernelspec_lib.onhub import images
 from tests.delivery import parts
 from tests.delivery.kernels import Site, seen
+from tests.docker import jupyter
 from tests.docker.conftest import LOGIN, Kernel
 
 KILLS = int(os.environ.get("KERNELSPEC_KILLS", "4"))
@@ -46,29 +45,9 @@ def real(site: Site, churn: Kernel) -> Site:
 
 def started(kernels: Path, account: parts.Account, folder: Path) -> str:
     """What a cell in the kernel *churn* of the folder *kernels* prints, started by Jupyter."""
-    manager = KernelManager(
-        kernel_name="churn",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
-        connection_file=str(folder / "connection.json"),
-        cache_ports=False,
-    )
-    manager.write_connection_file()
-    os.chown(manager.connection_file, account.uid, account.gid)
-    manager.start_kernel()
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=120)
-        told: list[str] = []
-        client.execute_interactive(
-            "import os; print(os.getuid(), os.getcwd())",
-            timeout=60,
-            output_hook=lambda message: told.append(message["content"].get("text", "")),
-        )
-        return "".join(told)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=False)
+    made = jupyter.manager(kernels, "churn", folder / "connection.json", account.uid)
+    with jupyter.ready(made) as client:
+        return jupyter.printed(client, "import os; print(os.getuid(), os.getcwd())")
 
 
 def whole(site: Site, kernels: Path, images: Sequence[str]) -> bool:

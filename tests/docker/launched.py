@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from tests.docker import jupyter
 from tests.docker.conftest import Kernel, kernelspec
 from tests.docker.test_line import UID, Running
 
@@ -43,16 +43,7 @@ def manager(
     assert emitted.returncode == 0, emitted.stderr
     os.chown(kernel.work, UID, UID)
     number = len(list(runtime.iterdir()))
-    made = KernelManager(
-        kernel_name="churn",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
-        connection_file=str(runtime / f"kernel-{number}.json"),
-        cache_ports=False,
-        **more,
-    )
-    made.write_connection_file()
-    os.chown(made.connection_file, UID, UID)
-    return made
+    return jupyter.manager(kernels, "churn", runtime / f"kernel-{number}.json", UID, **more)
 
 
 def variables(site: Path, **more: str) -> dict[str, str]:
@@ -65,16 +56,9 @@ def running(
     made: KernelManager, kernel: Kernel, environment: Mapping[str, str], cwd: Path | None = None
 ) -> Iterator[Running]:
     """The kernel of *made*, started, and shut down at the end."""
-    made.start_kernel(env=dict(environment), cwd=str(cwd or kernel.work))
-    client = made.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
+    how = {"env": dict(environment), "cwd": str(cwd or kernel.work)}
+    with jupyter.ready(made, **how) as client:
         yield Running(manager=made, client=client, kernel=kernel)
-    finally:
-        client.stop_channels()
-        if made.has_kernel:
-            made.shutdown_kernel()
 
 
 def users_manager(account: pwd.struct_passwd, kernels: Path, kernel_name: str) -> KernelManager:
@@ -83,13 +67,6 @@ def users_manager(account: pwd.struct_passwd, kernels: Path, kernel_name: str) -
     run.mkdir(mode=0o700, exist_ok=True)
     path = kernels / kernel_name / "kernel.json"
     path.write_text(path.read_text().replace('"LOGIN"', f'"{account.pw_name}"'))
-    made = KernelManager(
-        kernel_name=kernel_name,
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
-        connection_file=str(run / f"kernel-{time.time_ns()}.json"),
-        cache_ports=False,
-    )
-    made.write_connection_file()
-    for one in (run, made.connection_file):
-        os.chown(one, account.pw_uid, account.pw_gid)
-    return made
+    os.chown(run, account.pw_uid, account.pw_gid)
+    file = run / f"kernel-{time.time_ns()}.json"
+    return jupyter.manager(kernels, kernel_name, file, account.pw_uid)

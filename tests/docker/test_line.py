@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from kernelspec_lib.delivery.engine import Engine
+from tests.docker import jupyter
 from tests.docker.conftest import LOGIN, TEST_LABEL, Kernel
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
@@ -101,25 +101,9 @@ def started(kernel: Kernel, folder: Path, *words: str) -> Iterator[Running]:
     emitted = kernel.kernelspec("emit", str(kernel.folder), f"--output={kernels / 'churn'}", *words)
     assert emitted.returncode == 0, emitted.stderr
     os.chown(kernel.work, UID, UID)
-    manager = KernelManager(
-        kernel_name="churn",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]),
-        connection_file=str(runtime / "kernel.json"),
-        # The port cache writes the connection file anew, as the user of this process.
-        cache_ports=False,
-    )
-    manager.write_connection_file()
-    os.chown(manager.connection_file, UID, UID)
-    manager.start_kernel()
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
+    manager = jupyter.manager(kernels, "churn", runtime / "kernel.json", UID)
+    with jupyter.ready(manager) as client:
         yield Running(manager=manager, client=client, kernel=kernel)
-    finally:
-        client.stop_channels()
-        if manager.has_kernel:
-            manager.shutdown_kernel()
 
 
 @pytest.fixture(scope="module")
