@@ -6,9 +6,10 @@ A folder may vanish, be read-only or hold anything: then there is nothing in it.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+from kernelspec_lib import atomic
 
 
 def get(path: Path, most: int) -> bytes | None:
@@ -27,27 +28,15 @@ def get(path: Path, most: int) -> bytes | None:
 
 def put(path: Path, told: bytes) -> None:
     """Keeps *told* at *path* for its owner alone, if the folder can be written to."""
-    try:
+    with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, staged = tempfile.mkstemp(prefix=".", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_digest(told) + b"\n")
-                file.write(told)
-            Path(staged).replace(path)
-        except BaseException:
-            remove(Path(staged))
-            raise
-    except OSError:
-        return
+        atomic.write(path, b"\n".join((_digest(told), told)), mode=0o600)
 
 
 def remove(path: Path) -> None:
     """Takes *path* away, if that can be."""
-    try:
+    with suppress(OSError):
         path.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _digest(told: bytes) -> bytes:
