@@ -42,6 +42,13 @@ class Podman:
         told = subprocess.run(listed, capture_output=True, text=True, check=True)
         return told.stdout.split()
 
+    def orphan(self, image: str) -> str:
+        """A container that something left behind."""
+        labels = {"owner": LOGIN, "kernel": "left", "connection_file": "/nowhere/kernel.json"}
+        words = [f"--label=kernelspec.{name}={value}" for name, value in labels.items()]
+        create = [*self.command, "create", "--pull=never", *words, image]
+        return subprocess.run(create, capture_output=True, text=True, check=True).stdout.strip()
+
 
 @pytest.fixture(scope="module")
 def podman(churn: Kernel, engine: Engine) -> Iterator[Podman]:
@@ -119,7 +126,11 @@ def test_a_kernel_from_its_start_to_its_end(
         one.manager.restart_kernel(now=True)
         one.client.wait_for_ready(timeout=60)
         assert one.execute("print(open('kept').read())") == ("x\n", "")
-        assert len(podman.containers()) == 1
+        (held,) = podman.containers()
+        left = podman.orphan(f"localhost/{LOGIN}_churn:latest")
+        assert f"({left[:12]}): its connection file is gone" in told("reap", "--dry-run")
+        assert "its connection file is gone; removed" in told("reap", "--no-dry-run")
+        assert podman.containers() == [held]
         monkeypatch.setenv("DOCKER_HOST", podman.host)
         assert hub.remove_kernels(LOGIN, only_orphans=True) == 0
     assert podman.containers() == []
