@@ -111,9 +111,8 @@ class Supervisor:
         fds = [*self._signals.fds, output, *strain.reads, *([ear] if ear >= 0 else ())]
         due = [one for one in (self._deadline, self._ear.due()) if one is not None]
         left = max(min(due) - time.monotonic(), 0) if due else None
-        ready, _, urgent = select.select(fds, [], strain.urgent, left)
-        if urgent or any(one in ready for one in strain.reads):
-            strain.look()
+        ready = select.select(fds, [], strain.urgent, left)[0]
+        strain.look()
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return False
         if self._signals.server_ended():
