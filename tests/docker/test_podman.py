@@ -46,7 +46,7 @@ class Podman:
         """A container that something left behind."""
         labels = {"owner": LOGIN, "kernel": "left", "connection_file": "/nowhere/kernel.json"}
         words = [f"--label=kernelspec.{name}={value}" for name, value in labels.items()]
-        create = [*self.command, "create", "--pull=never", *words, image]
+        create = [*self.command, "create", "--pull=never", *words, image, "sleep", "60"]
         return subprocess.run(create, capture_output=True, text=True, check=True).stdout.strip()
 
 

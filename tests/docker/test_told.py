@@ -139,11 +139,11 @@ def test_the_kernel_that_dies_of_anothers_hunger_is_told_so(
     ):
         cell = large.client.execute(HOLDS.format(size=230, seconds=60))
         until_told(large, cell, "holds")
-        assert small.execute(HOLDS.format(size=150, seconds=0)) == ("holds\n", "")
+        # It usually lives on; on a busy machine, it may be the next one.
+        small.client.execute(HOLDS.format(size=150, seconds=0))
         said = until_told(large, cell)
         assert "your kernels together needed more memory than the 400 MiB that this" in said
         assert "need not have been this one" in said
-        assert small.execute("print('lives')") == ("lives\n", "")
     assert none_left(engine)
 
 
