@@ -163,7 +163,7 @@ def refusal(image: str) -> str:
     if done.returncode == 0:
         return ""
     if "No module named" in done.stderr:
-        return f"{image} holds no ipykernel: name the image of a kernel, as `kernelspec build` does"
+        return f"{image} holds no ipykernel: name an image that `kernelspec build` made"
     return f"{image} does not start: {done.stderr.strip().splitlines()[0]}"
 
 
