@@ -133,7 +133,7 @@ def _ours(engine: Engine, folder: Path, index_url: str, figures: Figures) -> Non
         capture_output=True,
     )
     kernel = folder / "kernel"
-    # What the builds of others have left is not emptied at this one's cost: theirs does not, either.
+    # What other builds have left is not emptied at this one's cost: theirs empties nothing.
     bound = "--keep-cache=1000g"
     build = [*command, "build", str(kernel), index, bound, "--network=host", f"--login={login}"]
     try:
