@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,12 +57,16 @@ def entries(registry: Registry, repository: str) -> tuple[Entry, ...]:
     """
     tags = tags_of(registry, repository)
     by_digest: dict[str, set[str]] = {}
-    for tag, digest in digests_of(registry, repository, tags).items():
+    contents: dict[str, bytes] = {}
+    for tag, (digest, content) in _manifests(registry, repository, tags).items():
         by_digest.setdefault(digest, set()).add(tag)
-    found = _looked_at(registry, repository, by_digest)
+        contents[digest] = content
+    found = _looked_at(registry, repository, by_digest, contents)
     # An index's images have no tags of their own, as a rule.
     within = {child for one in found for child in one.children} - set(by_digest)
-    return (*found, *_looked_at(registry, repository, {child: set() for child in within}))
+    untagged = dict(_manifests(registry, repository, sorted(within)).values())
+    alone: dict[str, set[str]] = {child: set() for child in untagged}
+    return (*found, *_looked_at(registry, repository, alone, untagged))
 
 
 def tags_of(registry: Registry, repository: str) -> tuple[str, ...]:
@@ -77,6 +82,26 @@ def digests_of(registry: Registry, repository: str, tags: Iterable[str]) -> dict
     with ThreadPoolExecutor(THREADS) as threads:
         found = threads.map(lambda tag: registry.digest(repository, tag), wanted)
         return {tag: digest for tag, digest in zip(wanted, found, strict=True) if digest}
+
+
+def _manifests(
+    registry: Registry, repository: str, references: Sequence[str]
+) -> dict[str, tuple[str, bytes]]:
+    """Digest and text of the manifest behind each of *references*; those gone by now are left out.
+
+    One request for each: a thousand tags are asked for, and most tell nothing new.
+    """
+
+    def look(reference: str) -> tuple[str, bytes] | None:
+        answer = registry.manifest(repository, reference)
+        if answer is None:
+            return None
+        usual = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
+        return answer.headers.get("Docker-Content-Digest") or usual, answer.content
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        told = zip(references, threads.map(look, references), strict=True)
+        return {reference: found for reference, found in told if found is not None}
 
 
 def _pages(registry: Registry, path: str, repository: str) -> Iterator[Mapping[str, Any]]:
@@ -100,20 +125,22 @@ def _pages(registry: Registry, path: str, repository: str) -> Iterator[Mapping[s
 
 
 def _looked_at(
-    registry: Registry, repository: str, by_digest: Mapping[str, set[str]]
+    registry: Registry,
+    repository: str,
+    by_digest: Mapping[str, set[str]],
+    contents: Mapping[str, bytes],
 ) -> tuple[Entry, ...]:
-    def look(digest: str) -> Entry | None:
-        return _entry(registry, repository, digest, frozenset(by_digest[digest]))
+    def look(digest: str) -> Entry:
+        return _entry(registry, repository, digest, frozenset(by_digest[digest]), contents[digest])
 
     with ThreadPoolExecutor(THREADS) as threads:
-        return tuple(one for one in threads.map(look, sorted(by_digest)) if one is not None)
+        return tuple(threads.map(look, sorted(by_digest)))
 
 
-def _entry(registry: Registry, repository: str, digest: str, tags: frozenset[str]) -> Entry | None:
-    answer = registry.manifest(repository, digest)
-    if answer is None:
-        return None
-    value = registry.parsed(answer.content)
+def _entry(
+    registry: Registry, repository: str, digest: str, tags: frozenset[str], content: bytes
+) -> Entry:
+    value = registry.parsed(content)
     layers: Sequence[Mapping[str, Any]] = (value.get("config") or {}, *(value.get("layers") or ()))
     blobs = {str(one["digest"]): int(one.get("size") or 0) for one in layers if "digest" in one}
     children = tuple(str(one["digest"]) for one in value.get("manifests") or ())
@@ -127,7 +154,7 @@ def _entry(registry: Registry, repository: str, digest: str, tags: frozenset[str
         pushed=_pushed(tags) or _time(str(config.get("created") or "")),
         owner=str(own or ""),
         children=children,
-        blobs={digest: len(answer.content), **blobs},
+        blobs={digest: len(content), **blobs},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -22,6 +23,7 @@ from kernelspec_lib.packages.problems import (
     UnknownLib,
     Yanked,
 )
+from kernelspec_lib.packages.settings import CONNECTIONS
 from kernelspec_lib.packages.target import Target, counted
 from kernelspec_lib.project import Lib
 
@@ -53,14 +55,19 @@ def look(libs: Sequence[Lib], index: Index, target: Target, familiar: Familiar =
         # Nothing at all is known: a wrong URL answers like this too.
         index.probe()
     problems: list[Problem] = []
-    for lib in asked:
-        if lib.name not in pages:
-            continue
-        page = pages[lib.name]
-        if page is None:
-            problems.append(_unknown(lib, asked, index, familiar))
-        else:
-            problems += (_named(one, asked, index) for one in judge(lib, page, target))
+    # Whether the index has what a name may have meant is asked for all names at once.
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
+        unknown = {
+            lib.pointer: threads.submit(_unknown, lib, asked, index, familiar)
+            for lib in asked
+            if lib.name in pages and pages[lib.name] is None
+        }
+        for lib in asked:
+            page = pages.get(lib.name)
+            if lib.pointer in unknown:
+                problems.append(unknown[lib.pointer].result())
+            elif page is not None:
+                problems += (_named(one, asked, index) for one in judge(lib, page, target))
     return Seen(libs=asked, problems=tuple(problems), trouble=trouble)
 
 
