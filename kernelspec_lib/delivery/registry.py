@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.kernels.identity import registry_of
@@ -36,6 +37,8 @@ THREADS = 16
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3})(:[0-9]+)?")
 _TIMEOUT = 15.0
+_PLAIN = "/:?=&%+,@~"
+"""What addresses of a registry have, besides letters, digits, dots, hyphens and underscores."""
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -76,6 +79,8 @@ class Registry:
         self._scheme = "https"
         self._login: Login | None = None
         self._tokens: dict[str, str] = {}
+        self._asked: dict[object, requests.PreparedRequest] = {}
+        self._way: Mapping[str, Any] = {}
 
     def digest(self, repository: str, reference: str) -> str | None:
         """The digest of *reference* (a tag or a digest) of *repository*; None: it is not there.
@@ -200,22 +205,21 @@ class Registry:
     ) -> requests.Response:
         import requests
 
-        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            # Without this, requests takes what a netrc file says.
-            if authorization:
-                request.headers["Authorization"] = authorization
-            return request
-
+        url = f"{self._scheme}://{self.host}{quote(path, safe=_PLAIN)}"
         try:
-            return self._session.request(
-                method,
-                f"{self._scheme}://{self.host}{path}",
-                headers=dict(headers),
-                data=body,
-                auth=sign,
-                timeout=_TIMEOUT,
-                verify=self._verify,
+            prepared = self._prepared(method, url, headers, authorization, body)
+            # Proxy and CA as the environment has them: all addresses are of one host.
+            self._way = self._way or self._session.merge_environment_settings(
+                url, {}, None, self._verify, None
             )
+            # What a session does besides, for redirects and cookies, takes as long as all the rest.
+            adapter, way = self._session.get_adapter(url), self._way
+            answer = adapter.send(prepared, timeout=_TIMEOUT, **way)
+            if answer.is_redirect:
+                answer.close()
+                answer = self._session.send(prepared, timeout=_TIMEOUT, **way)
+            answer.content  # noqa: B018 - read, so that its connection serves again
+            return answer
         except requests.exceptions.SSLError as error:
             if self._may_be_plain():
                 self._scheme = "http"
@@ -224,6 +228,34 @@ class Registry:
             raise RegistryUnreachable(self.host, _reason(error), remedy) from error
         except requests.RequestException as error:
             raise RegistryUnreachable(self.host, _reason(error)) from error
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        authorization: str | None,
+        body: bytes | None,
+    ) -> requests.PreparedRequest:
+        """One request. Thousands differ in their address alone, and are prepared once."""
+        import requests
+
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            # Without this, requests takes what a netrc file says.
+            if authorization:
+                request.headers["Authorization"] = authorization
+            return request
+
+        key = (method, authorization, *headers.items())
+        if body is None and key in self._asked:
+            prepared = self._asked[key].copy()
+            prepared.url = url
+            return prepared
+        wanted = requests.Request(method, url, headers=dict(headers), data=body, auth=sign)
+        prepared = self._session.prepare_request(wanted)
+        if body is None:
+            self._asked[key] = prepared
+        return prepared
 
     def _may_be_plain(self) -> bool:
         """Whether docker would do without TLS as well: for this machine's own registries only."""

@@ -84,7 +84,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     seen: list[tuple[str, str | None]] = []
     challenge = 'Bearer realm="https://auth.example/token",service="reg",scope="repository:a:pull"'
 
-    def send(session: requests.Session, request: Any, **more: Any) -> Any:
+    def send(adapter: object, request: Any, **more: Any) -> Any:
         signed = request.headers.get("Authorization")
         seen.append((request.url, signed))
         if request.url.startswith("https://auth.example/"):
@@ -93,7 +93,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
             return answer(401, {"WWW-Authenticate": challenge})
         return answer(200, {"Docker-Content-Digest": DIGEST})
 
-    monkeypatch.setattr(requests.Session, "send", send)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     return seen
 
 
@@ -113,10 +113,10 @@ def test_a_registry_that_gives_tokens(tmp_path: Path, asked: list[tuple[str, str
 
 
 def test_a_way_that_breaks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def send(session: requests.Session, request: Any, **more: Any) -> Any:
+    def send(adapter: object, request: Any, **more: Any) -> Any:
         raise requests.ConnectionError("refused")
 
-    monkeypatch.setattr(requests.Session, "send", send)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     with pytest.raises(RegistryUnreachable, match=f"cannot use the registry {HOST}: refused"):
         Registry(HOST, docker_config(tmp_path)).digest("a", "latest")
 
@@ -125,6 +125,6 @@ def test_a_way_that_breaks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_is_no_answer_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, told: str
 ) -> None:
-    monkeypatch.setattr(requests.Session, "send", lambda *_, **__: answer(status))
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda *_, **__: answer(status))
     with pytest.raises(RegistryUnreachable, match=told):
         Registry(HOST, docker_config(tmp_path)).digest("a", "latest")
