@@ -87,8 +87,7 @@ def load(command: Sequence[str], engine: Engine) -> None:
 @contextmanager
 def serving(command: Sequence[str], socket: Path) -> Iterator[None]:
     words = [*command, "system", "service", "--time=0", f"unix://{socket}"]
-    # Where one of its kernels runs out of memory, it leaves a file in the folder it stands in.
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd=socket.parent) as service:
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as service:
         deadline = time.monotonic() + 30
         while not socket.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
