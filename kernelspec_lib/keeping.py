@@ -71,9 +71,12 @@ def told_again(arguments: Sequence[str], environment: Mapping[str, str]) -> bool
     if not holds:
         _remove(path)
         return False
-    for stream, text in said:
-        stream.write(text)
-        stream.flush()
+    try:
+        for stream, text in said:
+            stream.write(text)
+            stream.flush()
+    except OSError:
+        return False  # whoever looks at the files again tells it, too
     return True
 
 

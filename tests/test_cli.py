@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -236,20 +237,55 @@ def test_a_long_report_that_nobody_reads_gets_no_traceback(kernel: Path) -> None
     assert told.stderr == ""
 
 
-@pytest.mark.parametrize("command", [["validate", "kernels/a"], ["explain"]])
-def test_a_full_disk_under_the_output_is_no_bug(kernel: Path, command: list[str]) -> None:
+def test_a_reader_that_has_enough_is_no_verdict_and_no_news_in_a_pipeline(
+    kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    command = f"{sys.executable} -m kernelspec_lib explain | true; echo ${{PIPESTATUS[0]}}"
+    told = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+    assert told.stdout in ("3\n", "0\n")
+
+
+FULL = "cannot be written to: No space left on device"
+
+
+def _into_a_full_disk(*command: str, stderr: int | None = subprocess.PIPE) -> tuple[int, str]:
+    """Exit code, and the first line of standard error; *stderr* None: that is full, too."""
     with Path("/dev/full").open("w") as full:
         told = subprocess.run(
             [sys.executable, "-m", "kernelspec_lib", *command],
             stdout=full,
-            stderr=subprocess.PIPE,
+            stderr=full if stderr is None else stderr,
             text=True,
             check=False,
         )
-    assert told.returncode == 3
-    assert told.stderr.splitlines()[0] == (
-        "kernelspec: standard output cannot be written to: No space left on device"
-    )
+    return told.returncode, (told.stderr or "\n").splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["validate", "kernels/a"], ["validate", "kernels/a", "-o", "json"], ["explain"], ["--help"],
+     ["--version"], ["get", "kernels/a", "libs"]],
+)  # fmt: skip
+def test_a_full_disk_under_the_output_is_no_bug(kernel: Path, command: list[str]) -> None:
+    assert _into_a_full_disk(*command) == (3, f"kernelspec: standard output {FULL}")
+
+
+def test_nothing_can_be_told_where_standard_error_is_full_too(kernel: Path) -> None:
+    assert _into_a_full_disk("validate", "kernels/a", stderr=None) == (3, "")
+    assert _into_a_full_disk("validate", "absent", stderr=None) == (3, "")
+
+
+def test_a_full_disk_under_a_file_of_no_name_is_not_told_as_standard_output(
+    kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, whole: bool) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(lint, "_opened", full)
+    assert cli.run(["validate", "kernels/a"]) == 70
+    assert "standard output" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("where", ["requirements.json", "Dockerfile"])

@@ -5,18 +5,18 @@ Each command's module is loaded when the command is called: `validate` must not 
 
 from __future__ import annotations
 
-import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import click
 
 from kernelspec_lib import __version__
+from kernelspec_lib.cli import standard
+from kernelspec_lib.cli.standard import OutputUnwritable
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.wording import LINES, printable
 
@@ -72,20 +72,24 @@ def kernelspec() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit with the code that DESIGN's table gives."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # An arrow that the terminal's encoding does not have is no reason to fail.
-        sys.stdout.reconfigure(errors="replace")
-    code = run(arguments)
+    standard.take_over()
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+    except OutputUnwritable as error:
+        error.forget()
+        if error.unread:
+            sys.exit(error.exit_code)
+        _say(f"kernelspec: {error}")
+        code = error.exit_code
     if code == EXIT_WORLD and os.environ.get("CI"):
         # Whoever looks at a red pipeline looks at its last line.
-        click.echo(
+        _say(
             "kernelspec: not your fault: exit 3 means that something around your kernel did not "
-            "work. Retry the job; if it fails again, tell whoever looks after the pipeline.",
-            err=True,
+            "work. Retry the job; if it fails again, tell whoever looks after the pipeline."
         )
     if code == EXIT_INTERRUPTED:
         # Python would wait for threads, and these for an index that need not answer.
-        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
@@ -105,28 +109,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
+    except OutputUnwritable:
+        raise  # nothing can be told here any more
     except KernelspecError as error:
         click.echo(f"kernelspec: {printable(str(error), LINES)}", err=True)
         return error.exit_code
-    except OSError as error:
-        return _unwritten(error) if error.filename is None else _bug(error)
     except Exception as error:
         return _bug(error)
     return result if isinstance(result, int) else 0
 
 
-def _unwritten(error: OSError) -> int:
-    """The exit code where standard output takes no more."""
-    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO):
-        return _bug(error)
-    # What is left in it must not be tried again at the end.
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if error.errno != errno.EPIPE:
-        told = f"kernelspec: standard output cannot be written to: {error.strerror}"
-        click.echo(told, err=True)
-    # Whoever reads it had enough, as `head` has: that is no news.
-    return EXIT_WORLD
+def _say(line: str) -> None:
+    """Prints *line* on standard error, where that can be."""
+    try:
+        click.echo(line, err=True)
+    except OutputUnwritable as error:
+        error.forget()
 
 
 def _bug(error: Exception) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -54,3 +56,18 @@ def test_what_was_switched_off_is_on_again() -> None:
     with switched_off(one):
         assert test_cases.examined("KS203", "bad", alone=True).findings == ()
     assert test_cases.examined("KS203", "bad", alone=True).findings != ()
+
+
+@pytest.mark.parametrize("off", [True, False])
+def test_a_mutant_is_noticed_by_tests_that_pass_without_it(off: bool) -> None:
+    """In a process of its own: `make mutants` starts pytest in a fork of one that is loaded."""
+    one = next(one for one in MUTANTS if one.module.endswith("checks.schema")) if off else None
+    probe = (
+        "from tests.mutation import __main__ as made; from tests.mutation.mutants import Mutant\n"
+        f"print(made.fails({one!r}, [made.TESTS / 'unit' / 'test_schema.py::{NOTICES}']))"
+    )
+    told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert told.stdout == f"{off}\n"
+
+
+NOTICES = "test_a_value_that_is_a_fault_already_is_not_judged_twice"

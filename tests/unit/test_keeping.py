@@ -166,3 +166,15 @@ def test_all_that_a_run_reads_is_known(tmp_path: Path, package_index: Server) ->
     assert unknown == set()
     assert {str(folder), str(policy), settings.netrc_path(home)} <= set(told)
     assert {str(one) for one in pipconf.paths(os.environ | home)} <= set(told)
+
+
+def test_what_cannot_be_said_again_is_left_to_the_whole_run(
+    folder: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(folder, environment)
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert not keeping.told_again(ARGUMENTS, environment)
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space"):
+            full.close()
