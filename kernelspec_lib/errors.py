@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from kernelspec_lib.wording import printable
 
@@ -55,6 +56,15 @@ class FileUnusable(KernelspecError):
 
     def __str__(self) -> str:
         return f"cannot {self.deed} {printable(self.path)}: {self.reason}"
+
+
+@contextmanager
+def unusable(path: str, deed: str) -> Iterator[None]:
+    """Raises FileUnusable for what the system refuses inside: to *deed* the file *path*."""
+    try:
+        yield
+    except OSError as error:
+        raise FileUnusable(path, deed, error.strerror or str(error)) from error
 
 
 class IndexUnreachable(KernelspecError):

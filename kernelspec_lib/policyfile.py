@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from packaging.requirements import InvalidRequirement, Requirement
 
 from kernelspec_lib import document, naming
-from kernelspec_lib.errors import FileUnusable, PolicyInvalid, UsageError
+from kernelspec_lib.errors import PolicyInvalid, UsageError, unusable
 from kernelspec_lib.rules import RULES
 from kernelspec_lib.wording import shown
 
@@ -40,15 +40,13 @@ def read(path: Path) -> Any:
 
 def _bytes(path: Path) -> bytes:
     """Raises UsageError for what is no file, and FileUnusable."""
-    try:
+    with unusable(str(path), DEED):
         # A pipe would be waited for, perhaps for ever.
         if path.exists() and not path.is_file():
             what = "a folder" if path.is_dir() else "no file"
             raise UsageError(f"the policy {shown(str(path))} is {what}; name a JSON file")
         with path.open("rb") as file:
             return file.read(document.MAX_BYTES + 1)
-    except OSError as error:
-        raise FileUnusable(str(path), DEED, error.strerror or str(error)) from error
 
 
 def _meaningless(source: document.Document) -> Iterator[document.Fault]:

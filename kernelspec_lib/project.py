@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib import document
 from kernelspec_lib.document import Document
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import UsageError, unusable
 from kernelspec_lib.wording import shown
 
 REQUIREMENTS = "requirements.json"
@@ -152,19 +152,20 @@ def read_bytes(path: str, limit: int) -> bytes:
 
     A pipe or a device is refused, and not waited for. Raises UsageError or FileUnusable.
     """
-    try:
+    with unusable(path, "read"):
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise FileUnusable(path, "read", error.strerror or str(error)) from error
     # A file object over a folder cannot be made, so the handle is asked first.
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise UsageError(f"{shown(path)} is not a file")
-    try:
-        with os.fdopen(handle, "rb") as file:
-            return file.read(limit)
-    except OSError as error:
-        raise FileUnusable(path, "read", error.strerror or str(error)) from error
+    with unusable(path, "read"), os.fdopen(handle, "rb") as file:
+        return file.read(limit)
+
+
+def whole(path: str | Path) -> bytes:
+    """All of the file *path*, whatever it is. Raises FileUnusable."""
+    with unusable(str(path), "read"):
+        return Path(path).read_bytes()
 
 
 def beside(path: Path, limit: int) -> str | Unusable | None:

@@ -13,7 +13,7 @@ import click
 
 from kernelspec_lib import atomic
 from kernelspec_lib.cli import common, running
-from kernelspec_lib.errors import CommandFailed, FileUnusable
+from kernelspec_lib.errors import CommandFailed, unusable
 from kernelspec_lib.kernels import identity, spec
 
 if TYPE_CHECKING:
@@ -130,14 +130,22 @@ def build_command(
         common.echo(f"{reference} is in the registry already, from this very commit", err=True)
         return _deliver(to.pinned(there), dotenv)
     docker = engine.find(os.environ, to_build=True, name=policy.engine)
-    with running.ended_in_order(), running.progress(f"building {reference}") as progress:
-        if pull:
-            _freshen(docker, project.base_image, progress.note)
-        image.build(docker, plan, _in_few_words(progress) if progress.watched else progress.step)
-        if to is not None:
-            reference = _pushed(docker, plan, to, progress.step)
-    _deliver(reference, dotenv)
+    _deliver(_built(docker, plan, project.base_image if pull else None, to), dotenv)
     return _bound_cache(docker, keep_cache)
+
+
+def _built(docker: Engine, plan: Plan, base_image: str | None, to: Destination | None) -> str:
+    """The reference of the image of *plan*, built now, and pushed *to* there where that is given.
+
+    base_image: what to look for a newer one of first; None: what is here does.
+    """
+    from kernelspec_lib.delivery import image
+
+    with running.ended_in_order(), running.progress(f"building {plan.image}") as progress:
+        if base_image is not None:
+            _freshen(docker, base_image, progress.note)
+        image.build(docker, plan, _in_few_words(progress) if progress.watched else progress.step)
+        return plan.image if to is None else _pushed(docker, plan, to, progress.step)
 
 
 def _in_few_words(progress: running.Progress) -> Callable[[str], None]:
@@ -191,8 +199,6 @@ def _bound_cache(docker: Engine, size: str) -> None:
 def _deliver(reference: str, dotenv: str | None) -> None:
     """Print the image's *reference*, and leave it for later jobs. Raises FileUnusable."""
     if dotenv is not None:
-        try:
+        with unusable(dotenv, "write"):
             atomic.write(Path(dotenv), f"{running.IMAGE_VARIABLE}={reference}\n".encode())
-        except OSError as error:
-            raise FileUnusable(dotenv, "write", error.strerror or str(error)) from error
     common.echo(reference)

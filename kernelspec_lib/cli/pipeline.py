@@ -12,7 +12,7 @@ import click
 from kernelspec_lib import atomic
 from kernelspec_lib.cli import choosing, common, running
 from kernelspec_lib.cli.choosing import Choice
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import UsageError, unusable
 from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 
@@ -71,10 +71,8 @@ def pipeline_command(
     if output is None:
         common.echo(text, nl=False)
         return
-    try:
+    with unusable(output, "write"):
         atomic.write(Path(output), text.encode())
-    except OSError as error:
-        raise FileUnusable(output, "write", error.strerror or str(error)) from error
     built = sum(kernel.delivered for kernel in kernels)
     common.echo(f"{output}: {len(kernels)} kernels, {built} of them are built", err=True)
 

@@ -21,7 +21,7 @@ import click
 
 from kernelspec_lib import atomic
 from kernelspec_lib.cli import common
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import UsageError, unusable
 from kernelspec_lib.kernels import budget, identity
 from kernelspec_lib.launcher import notes, terms
 from kernelspec_lib.policy import Policy
@@ -127,11 +127,9 @@ def _expose(watch: _Watch, path: str) -> None:
     if path == "-":
         common.echo(text, nl=False)
         return
-    try:
+    with unusable(path, "write"):
         # node_exporter reads whenever it likes, as another user.
         atomic.write(Path(path), text.encode())
-    except OSError as error:
-        raise FileUnusable(path, "write", error.strerror or str(error)) from error
 
 
 def _live(watch: _Watch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from kernelspec_lib.cli import common
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import UsageError, unusable
 from kernelspec_lib.kernels import budget
 from kernelspec_lib.kernels.budget import Share
 from kernelspec_lib.launcher import cgroups, notes
@@ -98,7 +98,7 @@ def _write(policy: Policy, socket: str, shares: Sequence[Share]) -> int:
 
 def _write_drop_ins(policy: Policy, folder: Path) -> None:
     wanted = budget.drop_ins(policy)
-    try:
+    with unusable(str(folder), "write"):
         for name, text in wanted.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,5 @@ def _write_drop_ins(policy: Policy, folder: Path) -> None:
         for path in budget.stale(folder, wanted):
             path.unlink()
             common.echo(f"{path}: removed")
-    except OSError as error:
-        raise FileUnusable(str(folder), "write", error.strerror or str(error)) from error
     if systemctl := shutil.which("systemctl"):
         subprocess.run([systemctl, "daemon-reload"], check=False)

@@ -74,18 +74,7 @@ def follow(
     cannot be started.
     """
     lines: deque[str] = deque(maxlen=MAX_LINES)
-    process = subprocess.Popen(
-        argv,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        # A group of its own: its children are ended with it.
-        start_new_session=True,
-        pass_fds=descriptors,
-    )
+    process = _started(argv, environment, descriptors)
     late = threading.Event()
     timer = _timer(timeout, process, late)
     try:
@@ -101,6 +90,23 @@ def follow(
         if process.stdout is not None:
             process.stdout.close()
     return Followed(returncode=process.returncode, lines=tuple(lines), timed_out=late.is_set())
+
+
+def _started(
+    argv: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int]
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        argv,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        # A group of its own: its children are ended with it.
+        start_new_session=True,
+        pass_fds=descriptors,
+    )
 
 
 def _timer(

@@ -12,7 +12,7 @@ from kernelspec_lib.delivery.engine import Engine, failed, labels
 from kernelspec_lib.errors import FileUnusable, UsageError
 from kernelspec_lib.kernels.container import KERNEL_LABEL, OWNER_LABEL
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.project import DOCKERFILE, LOCK, OUTSIDE, KernelProject, leads_out
+from kernelspec_lib.project import DOCKERFILE, LOCK, OUTSIDE, KernelProject, leads_out, whole
 
 LOCK_LABEL = "kernelspec.lock"
 STAGE_LABEL = "kernelspec.stage"
@@ -75,7 +75,7 @@ def plan(
         labels=_labels(project, login, lock_digest(folder), origin),
         secrets=secrets.of(index),
         network=network,
-        takes_installer=installer.INSTALLER_IMAGE.encode() in _read(str(folder / DOCKERFILE)),
+        takes_installer=installer.INSTALLER_IMAGE.encode() in whole(folder / DOCKERFILE),
         hidden=index.hidden,
     )
 
@@ -85,7 +85,7 @@ def lock_digest(folder: Path) -> str:
     path = folder / LOCK
     if leads_out(path):
         raise FileUnusable(str(path), "read", OUTSIDE)
-    return f"sha256:{hashlib.sha256(_read(str(path))).hexdigest()}"
+    return f"sha256:{hashlib.sha256(whole(path)).hexdigest()}"
 
 
 def _proxies(index: IndexConfig) -> dict[str, str]:
@@ -181,13 +181,6 @@ def _labels(
         SCHEMA_LABEL: SCHEMA_VERSION,
         **{f"org.opencontainers.image.{name}": text for name, text in standard.items() if text},
     }
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise FileUnusable(path, "read", error.strerror or str(error)) from error
 
 
 def _secret(name: str, path: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote, urlsplit
 
-from kernelspec_lib.errors import FileUnusable
 from kernelspec_lib.packages.settings import IndexConfig, is_folder
+from kernelspec_lib.project import whole
 
 PIP_CONF = "pip_conf"
 UV_TOML = "uv_toml"
@@ -27,9 +27,9 @@ def of(index: IndexConfig) -> dict[str, bytes]:
     """
     told = {PIP_CONF: pip_conf(index).encode(), UV_TOML: uv_toml(index).encode()}
     if authorities := index.ca_bundle or index.system_ca:
-        told[CA_BUNDLE] = b"".join(map(_read, _files(authorities)))
+        told[CA_BUNDLE] = b"".join(map(whole, _files(authorities)))
     if index.client_cert:
-        told[CLIENT_CERT] = _read(index.client_cert)
+        told[CLIENT_CERT] = whole(index.client_cert)
     return told
 
 
@@ -69,13 +69,6 @@ def _with_login(index: IndexConfig) -> str:
 
 def _is_trusted(index: IndexConfig) -> bool:
     return index.trusted or index.url.startswith("http://")
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise FileUnusable(path, "read", error.strerror or str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

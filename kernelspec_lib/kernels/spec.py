@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelspec_lib import __version__, data, project
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import UsageError, unusable
 from kernelspec_lib.kernels.container import Container, docker_run
 from kernelspec_lib.kernels.identity import Owner, image_reference
 from kernelspec_lib.onhub import files, kernels
@@ -167,14 +167,12 @@ def write(spec: KernelSpec, folder: Path, logos: Mapping[str, bytes]) -> None:
     """
     folder = folder.absolute()
     _refuse_foreign(spec, folder)
-    try:
+    with unusable(str(folder), "write"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".kernelspec-", dir=folder.parent) as name:
             staged = str(Path(name, "new"))
             files.write_folder(staged, {KERNEL_JSON: to_json(spec).encode(), **logos})
             files.replace_folder(staged, str(folder))
-    except OSError as error:
-        raise FileUnusable(str(folder), "write", error.strerror or str(error)) from error
 
 
 def _refuse_foreign(spec: KernelSpec, folder: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib import atomic
-from kernelspec_lib.errors import FileUnusable, UsageError
+from kernelspec_lib.errors import FileUnusable, UsageError, unusable
 from kernelspec_lib.packages import target
 from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import KernelProject, Lib, leads_out, read_bytes
@@ -186,10 +186,8 @@ def render(lock: Lock) -> str:
 
 def write(lock: Lock, path: Path) -> None:
     """Writes *lock* to *path*, whole or not at all. Raises FileUnusable."""
-    try:
+    with unusable(str(path), "write the lock"):
         atomic.write(path, render(lock).encode("ascii"))
-    except OSError as error:
-        raise FileUnusable(str(path), "write the lock", error.strerror or str(error)) from error
 
 
 def read(path: Path) -> Lock | Garbled | None:
