@@ -231,8 +231,13 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     elif problem.trust is Trust.UNKNOWN:
         message += "; what it needs is not known: add that to libs"
     hint = "its own code runs at docker build, in the container"
-    from kernelspec_lib.packages import system_packages
+    from kernelspec_lib.packages import names, system_packages
 
+    if problem.name in names.PLACEHOLDERS and not behind:
+        meant = names.ALIASES[problem.name]
+        if any(lib.name == meant for lib in project.libs):
+            return message, f"take this line out: {meant} is among the libs already"
+        return message, f"write {meant}: this one is empty, and needs that one"
     wanted = system_packages.helping(problem.name)
     missing = [one for one in wanted if one not in project.system_packages]
     if missing:

@@ -77,7 +77,7 @@ def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:
         return problem
     from kernelspec_lib.packages import names
 
-    if problem.lib.name in names.PLACEHOLDERS:
+    if names.refuses(problem.lib.name, problem.version):
         return replace(_unknown(problem.lib, libs, index, tuple), placeholder=True)
     return problem
 

@@ -6,6 +6,8 @@ import difflib
 import sys
 from collections.abc import Collection, Iterator
 
+from packaging.version import Version
+
 ALIASES = {
     "attr": "attrs",
     "bs4": "beautifulsoup4",
@@ -46,6 +48,8 @@ ALIASES = {
 """Names of imports, and of habit, that are no packages, or not the ones that were meant."""
 PLACEHOLDERS = frozenset({"fitz", "pytorch", "skimage", "sklearn", "tensorflow-gpu"})
 """Those whose sources are there to say that another one was meant: they refuse to be built."""
+_WILLING = {"sklearn": Version("0.0")}
+"""Their releases that are built all the same: this one is empty, and needs the one meant."""
 BUILT_IN = sys.stdlib_module_names
 SYSTEM = {
     "anaconda": "name the libraries that you import",
@@ -87,6 +91,11 @@ _COMMON = (
 """What kernels are mostly made of: a mistyped name is mostly one of these."""
 _NEAR, _FAMILIAR = 0.75, 0.05
 _MOST = 4
+
+
+def refuses(name: str, version: Version) -> bool:
+    """Whether the sources of this release of *name*, normalised, refuse to be built."""
+    return name in PLACEHOLDERS and version != _WILLING.get(name)
 
 
 def meant(name: str, familiar: Collection[str]) -> Iterator[str]:

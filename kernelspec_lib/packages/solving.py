@@ -158,7 +158,17 @@ class Solver:
         more = [name for name in names if _has_source(pages[name], self.target)]
         for name in more:
             self.learnt.setdefault(name, {})
+            self._bar_refusing(pages[name])
         return bool(more)
+
+    def _bar_refusing(self, page: Page) -> None:
+        """Bars the releases of *page* whose sources refuse to be built."""
+        from kernelspec_lib.packages import names
+
+        refusing = (one for one in page.releases if names.refuses(page.name, one))
+        for version in refusing:
+            if not usable(page, version, self.target, built=False):
+                self.constraints[f"{page.name}!={version}"] = None
 
     def _may_be_withdrawn(self, refusal: str) -> bool:
         """Lets withdrawn releases count that packages pin; False: there are none more.
