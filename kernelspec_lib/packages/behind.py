@@ -7,7 +7,8 @@ change, and not the library; that is tried before it is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from kernelspec_lib.errors import KernelspecError
@@ -18,6 +19,8 @@ from kernelspec_lib.project import Lib
 
 _MOST = 5
 """Lines that are left out, one by one, to see who is held back by them."""
+_MOST_ALONE, _THREADS = 12, 2
+"""Lines that are looked at each by itself, and how many at once."""
 
 
 def traced(
@@ -37,7 +40,36 @@ def traced(
         for key in waiting if building is not None else ():
             if not building or not any(lib in building for lib in _others(told[key], pinned)):
                 told[key] = replace(told[key], held_by=tuple(holders))
+    told |= _narrowed({key: one for key, one in told.items() if not one.held_by}, libs, solver)
     return tuple(told.get(id(one), one) for one in found)
+
+
+def _narrowed(
+    shared: Mapping[int, SourceOnly], libs: Sequence[Lib], solver: Solver
+) -> Mapping[int, SourceOnly]:
+    """Those of *shared* that only some of their lines are behind, with these.
+
+    A line that brings a build where it stands alone is the one to change, if without it the
+    others bring none.
+    """
+    several = {key: one for key, one in shared.items() if len(one.asked_by) > 1}
+    asked = list(dict.fromkeys(lib for one in several.values() for lib in one.asked_by))
+    if not asked or len(asked) > _MOST_ALONE:
+        return {}
+    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+        alone = threads.map(lambda lib: _building([lib], solver), asked)
+        culprits = [lib for lib, built in zip(asked, alone, strict=True) if built]
+    rest = [lib for lib in libs if lib not in culprits]
+    if not culprits or len(culprits) == len(asked) or not rest:
+        return {}
+    building = _building(rest, solver)
+    found = {}
+    for key, one in several.items() if building is not None else ():
+        mine = tuple(lib for lib in one.asked_by if lib in culprits)
+        if mine and not any(lib in (building or ()) for lib in one.asked_by):
+            itself = one.lib is None or one.lib in mine
+            found[key] = replace(one, asked_by=mine, held_by=() if itself else mine)
+    return found
 
 
 def _others(problem: SourceOnly, pinned: Sequence[Lib]) -> list[Lib]:

@@ -28,6 +28,9 @@ FILES = [
     wheel("framework", "1.0", requires=["old<2", "helper"]),
     wheel("stubborn", "1.0", requires=["helper"]),
     sdist("helper", "1.0"),
+    wheel("antique", "1.0", requires=["old<2"]),
+    wheel("second-antique", "1.0", requires=["old<2"]),
+    wheel("sharing", "1.0", requires=["old"]),
 ]
 
 
@@ -71,6 +74,23 @@ def test_a_line_that_brings_a_build_by_itself_is_blamed(environment: Mapping[str
 def test_both_are_blamed_where_one_of_them_would_do(environment: Mapping[str, str]) -> None:
     blamed, _ = told(environment, "old==1.0", "framework", "stubborn")
     assert ("helper", "stubborn") in blamed
+
+
+@pytest.mark.parametrize(
+    ("libs", "blamed", "message"),
+    [
+        (("sharing", "antique"), ["antique"], "antique needs old 1.0, which has no wheel"),
+        (("old", "antique"), ["antique"], "beside antique, old 1.0 has no wheel"),
+        (("second-antique", "antique"), ["antique", "second-antique"], "second-antique, antique"),
+    ],
+    ids=["of two that need it", "beside the line itself", "both"],
+)
+def test_of_the_lines_behind_a_build_the_one_that_wants_it_old_is_blamed(
+    environment: Mapping[str, str], libs: tuple[str, ...], blamed: list[str], message: str
+) -> None:
+    found, messages = told(environment, "ipykernel", *libs)
+    assert found == [("old", one) for one in blamed]
+    assert messages[0].startswith(message)
 
 
 def test_a_site_that_builds_nothing_is_told_of_the_pin(environment: Mapping[str, str]) -> None:
