@@ -88,11 +88,19 @@ def _beside(index: Index, file: File) -> bytes | None:
 
 def _of_source(index: Index, name: str, source: File, files: Sequence[File]) -> Metadata:
     # Wheels for other machines need what the one that is built here will need.
-    for other in files:
-        if other.tags is not None and other.metadata:
-            text = _beside(index, other)
-            if text:
-                return replace(_parsed(text), trust=Trust.APPROXIMATE)
+    others = [one for one in files if one.tags is not None]
+    for other in others:
+        if other.metadata and (text := _beside(index, other)):
+            return replace(_parsed(text), trust=Trust.APPROXIMATE)
+    told = _of_archive(index, name, source)
+    if told.trust is Trust.UNKNOWN and others:
+        inside = _of_wheel(ranges.opened(index, others[-1].url, 0))
+        if inside.trust is not Trust.UNKNOWN:
+            return replace(inside, trust=Trust.APPROXIMATE)
+    return told
+
+
+def _of_archive(index: Index, name: str, source: File) -> Metadata:
     if source.filename.endswith(".zip"):
         return _of_zip(index, source)
     if name == "pyspark":

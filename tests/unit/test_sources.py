@@ -172,6 +172,19 @@ def test_wheels_for_other_machines_tell_more_than_sources() -> None:
     assert (told.requires, told.trust) == (("w",), Trust.APPROXIMATE)
 
 
+def test_a_wheel_for_another_machine_is_opened_where_the_sources_say_nothing() -> None:
+    """An index without PEP 658: the sources of pandas 1.5 do not say that it needs numpy."""
+    silent = packed(("a-1/PKG-INFO", OLD.encode()))
+    inside = zipped(("a-1.dist-info/METADATA", NEW.encode()))
+    files = [file("a-1.tar.gz"), file("a-1-x.whl")]
+    both = {"a-1.tar.gz": silent, "a-1-x.whl": inside}
+    told = sources.read(Shelf(both), "a", files, built=True)
+    assert (told.requires, told.trust) == (("b>=1",), Trust.APPROXIMATE)
+    # It is not brought here whole for that.
+    told = sources.read(Shelf(both, parts=False), "a", files, built=True)
+    assert (told.requires, told.trust) == ((), Trust.UNKNOWN)
+
+
 def test_a_wheel_without_a_metadata_file_is_opened() -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
