@@ -16,6 +16,7 @@ from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecErr
 from kernelspec_lib.packages import (
     ahead,
     behind,
+    early,
     guess,
     locking,
     needs,
@@ -127,7 +128,9 @@ def _locked(
             return Unresolved(problems=problems, trouble=seen.trouble)
         if seen.trouble is not None:
             raise seen.trouble
-        answer = _settled(solver, seen.libs, problems)
+        asked = {one.lib.name for one in problems if isinstance(one, OnlyPrereleases)}
+        asked |= {lib.name for lib in seen.libs if lib.requirement.specifier.prereleases}
+        answer = early.settled(solver, [lib.requirement for lib in seen.libs], asked)
         if isinstance(answer, uv.Refused):
             conflict = _refusal(answer, seen.libs, solver)
             return Unresolved(problems=(*problems, conflict))
@@ -179,31 +182,6 @@ def _cache_of(config: IndexConfig, environment: Mapping[str, str]) -> Path | Non
     # uv writes the URL of each page into its cache.
     kept = None if config.is_secret else verdicts.home(environment)
     return kept / "uv" if kept else None
-
-
-def _settled(
-    solver: Solver, libs: Sequence[Lib], problems: Sequence[Problem]
-) -> uv.Compiled | uv.Refused:
-    """What uv says of *libs*; without pre-releases that nobody asked for, if that can be.
-
-    Where no final release fits, uv goes back to an old pre-release that has a wheel; pip does not.
-    """
-    wanted = [lib.requirement for lib in libs]
-    answer = solver.solve(wanted)
-    asked = {one.lib.name for one in problems if isinstance(one, OnlyPrereleases)}
-    asked |= {lib.name for lib in libs if lib.requirement.specifier.prereleases}
-    if isinstance(answer, uv.Refused):
-        return answer
-    early = [
-        pin.name
-        for pin in answer.pins
-        if Version(pin.version).is_prerelease and pin.name not in asked
-    ]
-    if not early:
-        return answer
-    strict = replace(solver, finals_only=True)
-    strict.let_build(early)
-    return strict.stands(wanted) or answer
 
 
 def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Conflict:

@@ -1,0 +1,86 @@
+"""Pre-releases that no line asks for: taken where pip would take them, and nowhere else.
+
+Where no final release has a wheel, uv goes back to an old pre-release that has one; pip builds the
+final one. What is needed as "==0.66b2", or has had no final release yet, both take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from kernelspec_lib.packages import uv
+from kernelspec_lib.packages.index import pages_of
+from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.solving import Solver, usable
+
+
+def settled(
+    solver: Solver, wanted: Sequence[Requirement], asked: Collection[str]
+) -> uv.Compiled | uv.Refused:
+    """What uv says of *wanted*; without pre-releases that nobody meant, if that can be.
+
+    asked: the packages of which the lines themselves want one. Raises as `Solver.solve`.
+    """
+    answer = solver.solve(wanted)
+    if isinstance(answer, uv.Refused):
+        return answer
+    early = [
+        pin for pin in answer.pins if Version(pin.version).is_prerelease and pin.name not in asked
+    ]
+    meant = {pin.name for pin in early if _is_meant(pin, answer, wanted, solver)}
+    if len(meant) == len(early):
+        return answer
+    # To uv a bound that names a pre-release admits all of them.
+    allowed = {f"{name}>=0.dev0": None for name in sorted(meant)}
+    strict = replace(solver, finals_only=True, constraints={**solver.constraints, **allowed})
+    strict.let_build([pin.name for pin in early])
+    return strict.stands(wanted) or answer
+
+
+def _is_meant(
+    pin: uv.Pin, answer: uv.Compiled, wanted: Sequence[Requirement], solver: Solver
+) -> bool:
+    """Whether pip would take the pre-release *pin*, too.
+
+    Source: `SpecifierSet.filter` of packaging, which pip asks.
+    """
+    page = _page(pin.name, solver)
+    finals = [
+        one
+        for one in page.releases
+        if not one.is_prerelease and usable(page, one, solver.target, built=True)
+    ]
+    if not finals:
+        return True
+    needed = SpecifierSet()
+    for requirement in (*wanted, *_needs(pin, answer, solver)):
+        if canonicalize_name(requirement.name) == pin.name:
+            needed &= requirement.specifier
+    return bool(needed.prereleases) or not any(one in needed for one in finals)
+
+
+def _needs(pin: uv.Pin, answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
+    """The requirements of what *pin* is there for."""
+    from kernelspec_lib.packages import sources
+
+    for parent in answer.pins:
+        if parent.name in pin.via:
+            version = Version(parent.version)
+            told = solver.learnt.get(parent.name, {}).get(version)
+            if told is None:
+                files = _page(parent.name, solver).of(version)
+                told = sources.read(solver.index, parent.name, files, most=0)
+            yield from map(Requirement, told.requires)
+
+
+def _page(name: str, solver: Solver) -> Page:
+    pages, trouble = pages_of(solver.index, [name])
+    if trouble is not None:
+        raise trouble
+    return pages[name] or Page(name=name)
