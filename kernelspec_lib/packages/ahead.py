@@ -1,9 +1,10 @@
 """Pages that will be wanted, asked for while uv is still at work.
 
-Which packages the libs depend on is known once uv has ended, and then all their pages are wanted
-at once. But uv keeps each page that it reads as a file with the name of the package, so its cache
-tells while it works. This is no more than a hint: where uv keeps them otherwise, all is as good,
-and slower.
+Of most packages that the libs bring, uv itself tells all that is looked at. A wheel that does not
+say for which Pythons it is may have it said on its page, and all those pages are wanted once uv
+has ended. But uv keeps what it reads inside a wheel under the name of the package, so its cache
+tells while it works. This is no more than a hint: where uv keeps it otherwise, all is as good, and
+slower.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
 
+import msgspec
+
 from kernelspec_lib.errors import KernelspecError
+from kernelspec_lib.packages import readings
 from kernelspec_lib.packages.index import Index
 
-_EVERY = 0.02
+_EVERY = 0.04
 """Seconds between two looks."""
-_SUFFIX = ".rkyv"
-_THREADS = 6
+_THREADS = 4
 
 
 @contextmanager
 def foreseeing(index: Index, cache: Path | None) -> Iterator[None]:
-    """As long as the block runs, *index* is asked for what uv, whose cache is *cache*, reads."""
+    """As long as the block runs, *index* is asked for pages that uv, whose cache is *cache*, will
+    leave wanted."""
     if cache is None:
         yield
         return
@@ -48,29 +52,36 @@ def foreseeing(index: Index, cache: Path | None) -> Iterator[None]:
 def _watch(cache: Path, names: SimpleQueue[str | None], ended: Event) -> None:
     # Clocks of file systems tick more coarsely than the one here.
     since = time.time() - 0.05
-    told: set[str] = set()
-    looked: dict[str, int] = {}
+    read: set[str] = set()
     while not ended.wait(_EVERY):
-        for name in _read_since(cache, since, looked):
-            if name not in told:
-                told.add(name)
+        for name, raw in _read_since(cache, since, read):
+            if not _tells_pythons(raw):
                 names.put(name)
     for _ in range(_THREADS):
         names.put(None)
 
 
-def _read_since(cache: Path, since: float, looked: dict[str, int]) -> Iterator[str]:
-    """The packages whose pages were kept after *since*. looked: each folder's state, as seen."""
-    with suppress(OSError):
-        for folder in (*cache.glob("simple-v*/index/*"), *cache.glob("simple-v*/*")):
-            state = folder.stat().st_mtime_ns
-            if looked.get(str(folder)) == state:
+def _read_since(cache: Path, since: float, read: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The packages of which uv has read a wheel after *since*, and what it wrote of it.
+
+    read: their folders, from which nothing more is wanted; it grows.
+    """
+    for folder in readings.folders(cache):
+        with suppress(OSError):
+            if Path(folder).stat().st_mtime < since:
                 continue
-            looked[str(folder)] = state
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.endswith(_SUFFIX) and entry.stat().st_mtime >= since:
-                        yield entry.name.removesuffix(_SUFFIX)
+            with os.scandir(folder) as packages:
+                for package in packages:
+                    if package.path not in read and (raw := readings.newest(package.path, since)):
+                        read.add(package.path)
+                        yield package.name, raw
+
+
+def _tells_pythons(raw: bytes) -> bool:
+    try:
+        return bool(readings.metadata_in(raw).requires_python)
+    except (ValueError, msgspec.MsgspecError):
+        return True
 
 
 def _ask(index: Index, names: SimpleQueue[str | None]) -> None:

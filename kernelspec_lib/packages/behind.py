@@ -92,7 +92,7 @@ def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
         answer = free.stands([lib.requirement for lib in libs])
         if answer is None:
             return None
-        packages = locking.chosen(answer, libs, solver.index.recent())
+        packages = locking.chosen(answer, libs, free, free.index.recent())
     except KernelspecError:
         return None  # the lock is good all the same
     found: list[Lib] = []

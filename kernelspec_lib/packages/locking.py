@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import lock, look, uv
+from kernelspec_lib.packages import lock, look, needs, uv
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.lock import Lock, LockedPackage
-from kernelspec_lib.packages.metadata import NOTHING
+from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import File, Page
-from kernelspec_lib.packages.problems import Problem, SourceOnly
+from kernelspec_lib.packages.problems import Conflict, Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Lib
-
-_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,12 @@ class Chosen:
     pin: uv.Pin
     version: Version
     page: Page
-    """With Requires-Python, if need be from the release's own metadata."""
+    """With Requires-Python, if need be from the release's own metadata. Where nobody's line names
+    it, and all is well, it may hold no other release."""
+    needs: Sequence[Requirement]
+    """On the target, with the extras that are wanted of it."""
+    via: tuple[str, ...]
+    """The other packages that need it, by name."""
     roots: tuple[Lib, ...]
     """The user's lines that it is there for."""
     own: Lib | None
@@ -44,39 +48,82 @@ class Chosen:
         ]
 
 
-def chosen(compiled: uv.Compiled, libs: Sequence[Lib], index: Index) -> list[Chosen]:
-    """The releases in *compiled*, by name, with all that *index* says of them."""
-    pages, trouble = pages_of(index, (pin.name for pin in compiled.pins))
+def chosen(
+    compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver, index: Index
+) -> list[Chosen]:
+    """The releases in *compiled*, by name, with what *index* says of them.
+
+    index: the solver's; or its `recent`, which need not be asked of what uv has seen already.
+    """
+    pins = sorted(compiled.pins, key=lambda pin: pin.name)
+    named = {lib.name for lib in libs}
+    seen = {pin.name: solver.told(pin) for pin in pins if pin.name not in named}
+    if index is solver.index:
+        seen = {}
+    pages, trouble = pages_of(index, (pin.name for pin in pins if not seen.get(pin.name)))
     if trouble is not None:
         raise trouble
-    roots = _roots(compiled.pins, libs)
-    found = [
+    metadata = solver.metadata(pins)
+    needs_ = needs.counted(metadata, solver.extras, solver.target)
+    via = _parents(needs_)
+    roots = _roots(via, libs)
+    return [
         Chosen(
             pin=pin,
             version=Version(pin.version),
-            page=pages[pin.name] or Page(name=pin.name),
+            page=seen.get(pin.name)
+            or _telling(pages[pin.name] or Page(name=pin.name), pin, metadata[pin.name]),
+            needs=needs_[pin.name],
+            via=via[pin.name],
             roots=roots[pin.name],
             own=next((lib for lib in libs if lib.name == pin.name), None),
         )
-        for pin in sorted(compiled.pins, key=lambda pin: pin.name)
+        for pin in pins
     ]
-    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-        return list(threads.map(lambda one: _telling(one, index), found))
 
 
-def _telling(one: Chosen, index: Index) -> Chosen:
-    """*one*, whose page says which Pythons it is for, as pages of old indexes never do."""
-    files = one.page.of(one.version)
-    wheels = [file for file in files if file.tags is not None]
-    if not wheels or any(file.requires_python for file in files) or one.page.tells_pythons:
-        return one
-    from kernelspec_lib.packages import sources
-
-    wanted = sources.read(index, one.page.name, wheels).requires_python
-    if not wanted:
-        return one
+def _telling(page: Page, pin: uv.Pin, metadata: Metadata) -> Page:
+    """*page*, saying for which Pythons the release is, as pages of old indexes never do."""
+    version = Version(pin.version)
+    files = page.of(version)
+    wanted = metadata.requires_python
+    if not wanted or all(one.tags is None for one in files):
+        return page
+    if any(one.requires_python for one in files):
+        return page
     told = tuple(replace(file, requires_python=wanted) for file in files)
-    return replace(one, page=replace(one.page, releases={**one.page.releases, one.version: told}))
+    return replace(page, releases={**page.releases, version: told})
+
+
+def _parents(needs_: Mapping[str, Sequence[Requirement]]) -> Mapping[str, tuple[str, ...]]:
+    """By whom each package is needed."""
+    found: dict[str, set[str]] = {name: set() for name in needs_}
+    for name, wanted in needs_.items():
+        for need in wanted:
+            found.get(str(canonicalize_name(need.name)), set()).add(name)
+    return {name: tuple(sorted(parents - {name})) for name, parents in found.items()}
+
+
+def unmet(packages: Sequence[Chosen]) -> Iterator[Conflict]:
+    """What one of *packages* needs, and none of them is, looked at as `pip check` will."""
+    found = {one.pin.name: one for one in packages}
+    for one in packages:
+        for need in one.needs:
+            got = found.get(str(canonicalize_name(need.name)))
+            if got is None or not need.specifier.contains(got.version, prereleases=True):
+                yield _conflict(one, need, got)
+
+
+def _conflict(one: Chosen, need: Requirement, got: Chosen | None) -> Conflict:
+    libs = [*one.roots, *(got.roots if got is not None and got.own is None else ())]
+    if got is not None and got.own is not None:
+        libs.append(got.own)
+    beside = f"and would get {got.pin.version}" if got else "and would get none"
+    wanted = f"{need.name}{need.specifier}"
+    return Conflict(
+        libs=tuple(dict.fromkeys(libs)),
+        explanation=f"{one.pin.name} {one.pin.version} needs {wanted}, {beside}",
+    )
 
 
 def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
@@ -124,7 +171,7 @@ def locked(
 
 def _package(one: Chosen, files: Sequence[File], index: Index) -> LockedPackage:
     asked = [str(one.own.requirement)] if one.own else []
-    asked += [f"via {parent}" for parent in one.pin.via]
+    asked += [f"via {parent}" for parent in one.via]
     return LockedPackage(
         name=one.pin.name,
         version=one.pin.version,
@@ -134,16 +181,17 @@ def _package(one: Chosen, files: Sequence[File], index: Index) -> LockedPackage:
     )
 
 
-def _roots(pins: Sequence[uv.Pin], libs: Sequence[Lib]) -> Mapping[str, tuple[Lib, ...]]:
-    """The user's lines that each package is there for."""
-    parents = {pin.name: pin.via for pin in pins}
+def _roots(
+    parents: Mapping[str, tuple[str, ...]], libs: Sequence[Lib]
+) -> Mapping[str, tuple[Lib, ...]]:
+    """The user's lines that each package is there for. parents: by whom each is needed."""
     found = {}
-    for pin in pins:
-        reached, waiting = {pin.name}, [pin.name]
+    for name in parents:
+        reached, waiting = {name}, [name]
         while waiting:
-            for parent in parents.get(waiting.pop(), ()):
+            for parent in parents[waiting.pop()]:
                 if parent not in reached:
                     reached.add(parent)
                     waiting.append(parent)
-        found[pin.name] = tuple(lib for lib in libs if lib.name in reached)
+        found[name] = tuple(lib for lib in libs if lib.name in reached)
     return found

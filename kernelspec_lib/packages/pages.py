@@ -44,8 +44,7 @@ class File:
 
     def admits(self, target: Target) -> bool:
         """Whether its Requires-Python has *target* in it. What cannot be read excludes nobody."""
-        specifier = _specifier(self.requires_python)
-        return specifier is None or specifier.contains(target.python_full_version, prereleases=True)
+        return _admits(self.requires_python, target.python_full_version)
 
     def fits(self, target: Target) -> bool:
         """Whether it is a wheel with a tag of *target*."""
@@ -53,10 +52,7 @@ class File:
 
     def rank(self, target: Target) -> int | None:
         """How much pip of *target* likes this wheel, 0 most; None: it does not fit."""
-        if self.tags is None:
-            return None
-        known = target.tags
-        return min((known[tag] for tag in _tags(self.tags) if tag in known), default=None)
+        return None if self.tags is None else _rank(self.tags, target)
 
     def installs(self, target: Target) -> bool:
         """Whether pip of *target* would install it without building anything."""
@@ -125,7 +121,7 @@ class Releases(Mapping[Version, tuple[File, ...]]):
         found = self._made.get(wanted)
         if found is None:
             found = tuple(
-                _file(wanted, row, self.base)
+                file_of(wanted, row, self.base)
                 for text in self._spelt()[wanted]
                 for row in _rows(self.rows[text])
             )
@@ -150,7 +146,8 @@ class Releases(Mapping[Version, tuple[File, ...]]):
         return self._texts
 
 
-def _file(told: Version, row: Row, base: str) -> File:
+def file_of(told: Version, row: Row, base: str = "") -> File:
+    """The file of the release *told* that *row* says of. base: the address of its page."""
     filename, url, sha256, requires_python, yanked, metadata, size = row
     return File(
         filename=filename,
@@ -192,6 +189,19 @@ def _tags(text: str) -> frozenset[Tag]:
         return parse_tag(text)
     except ValueError:
         return frozenset()
+
+
+# A page has hundreds of files alike, and each is asked for more than once.
+@cache
+def _rank(tags: str, target: Target) -> int | None:
+    known = target.tags
+    return min((known[tag] for tag in _tags(tags) if tag in known), default=None)
+
+
+@cache
+def _admits(requires_python: str, python: str) -> bool:
+    specifier = _specifier(requires_python)
+    return specifier is None or specifier.contains(python, prereleases=True)
 
 
 @cache

@@ -19,7 +19,6 @@ from kernelspec_lib.packages import (
     early,
     guess,
     locking,
-    needs,
     uv,
     verdicts,
 )
@@ -234,14 +233,14 @@ def _judged(
     policy: Policy,
 ) -> Lock | Unresolved:
     """The lock, once each of its packages was looked at."""
-    chosen = locking.chosen(compiled, libs, solver.index.recent())
+    chosen = locking.chosen(compiled, libs, solver, solver.index.recent())
     found = tuple(locking.recheck(chosen, solver))
     if found:
         # Nobody is blamed for what was true some minutes ago.
-        chosen = locking.chosen(compiled, libs, solver.index)
+        chosen = locking.chosen(compiled, libs, solver, solver.index)
         found = tuple(locking.recheck(chosen, solver))
     pinned = [one.lib for one in problems if isinstance(one, SourceOnly) and one.lib]
-    found = (*behind.traced(found, pinned, libs, solver), *needs.unmet(chosen, solver))
+    found = (*behind.traced(found, pinned, libs, solver), *locking.unmet(chosen))
     # What the direct look said of sources is said again, of what was chosen in the end.
     problems = tuple(one for one in problems if not isinstance(one, SourceOnly))
     problems += tuple(_knowing(solver.config, policy, one) for one in found)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from packaging.version import Version
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
-from kernelspec_lib.packages.metadata import Metadata, Trust
+from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.readings import Readings
 from kernelspec_lib.packages.target import Target
 
 NO_SOLUTION = "No solution found"
@@ -62,6 +63,11 @@ class Solver:
     finals_only: bool = False
     ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
     """What uv said beforehand, for the first question to come."""
+    readings: Readings = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Looks into the cache of uv."""
+        object.__setattr__(self, "readings", Readings(self.cache))
 
     def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         """Releases for *wanted* that all install; where there are none, what comes nearest.
@@ -104,8 +110,39 @@ class Solver:
 
     def unfit(self, compiled: uv.Compiled) -> list[uv.Pin]:
         """The pins that cannot be installed on the target, built or not."""
-        doubted = self._unfit(compiled.pins, self.index.recent())
-        return self._unfit(doubted, self.index)
+        doubted = [pin for pin in compiled.pins if self.told(pin) is None]
+        return self._unfit(self._unfit(doubted, self.index.recent()), self.index)
+
+    def told(self, pin: uv.Pin) -> Page | None:
+        """The release of *pin* as uv has seen it, if that installs; None: its page has to be seen.
+
+        uv's answer has its wheels, and its cache what Pythons they say they are for. A wheel that
+        says nothing may have it said on its page.
+        """
+        if pin.withdrawn or pin.name in self.learnt:
+            return None
+        read = self.readings.of(pin)
+        if read is None or not read.requires_python:
+            return None
+        files = tuple(replace(one, requires_python=read.requires_python) for one in pin.files)
+        if not any(one.installs(self.target) for one in files):
+            return None
+        return Page(name=pin.name, releases={Version(pin.version): files})
+
+    def metadata(self, pins: Sequence[uv.Pin]) -> Mapping[str, Metadata]:
+        """What each of *pins* needs, by name. Raises IndexUnreachable."""
+        with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+            return dict(
+                zip((pin.name for pin in pins), threads.map(self._metadata, pins), strict=True)
+            )
+
+    def _metadata(self, pin: uv.Pin) -> Metadata:
+        read = self.learnt.get(pin.name, {}).get(Version(pin.version)) or self.readings.of(pin)
+        if read is None and pin.files:
+            from kernelspec_lib.packages import sources
+
+            read = sources.read(self.index, pin.name, pin.files)
+        return read or NOTHING
 
     def _unfit(self, pins: Sequence[uv.Pin], index: Index) -> list[uv.Pin]:
         pages = self._pages([pin.name for pin in pins], index)

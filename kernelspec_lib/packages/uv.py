@@ -11,18 +11,21 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import binaries, children, settings
+from kernelspec_lib.packages import binaries, children, pages, settings
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
+from kernelspec_lib.packages.pages import File
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.target import Target
 
@@ -32,7 +35,7 @@ _INDEX = "site"
 _KNOWN_GLIBC = (17, 28, *range(31, 41))
 """The minor versions of manylinux_2_N that uv knows as platforms."""
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?:\s+# via (?P<via>.*))?$", re.M)
+_WITHDRAWN = re.compile(r"`([A-Za-z0-9._-]+)==([^`\s]+)` is yanked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,10 @@ class Pin:
 
     name: str
     version: str
-    via: tuple[str, ...]
-    """The packages that need it, normalised. A package of the user's own has none, or more."""
+    files: tuple[File, ...] = ()
+    """Its wheels that have tags of the target. Which Pythons they are for is not told."""
+    withdrawn: bool = False
+    """Whether uv said that all of it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,25 +113,32 @@ def _run(command: Sequence[str], folder: str, seen: Mapping[str, str]) -> Compil
         return Refused(text=f"operation timed out after {TIMEOUT} s")
     if done.returncode != 0:
         return Refused(text=done.stderr)
-    return Compiled(pins=tuple(_pins(done.stdout)), remarks=done.stderr)
+    return Compiled(pins=tuple(_pins(done.stdout, done.stderr)), remarks=done.stderr)
 
 
 def _options(target: Target) -> list[str]:
     aimed = ["--python-version", target.python_full_version, "--python-platform", _platform(target)]
     # The interpreter that runs is named so that uv looks for no other; it decides nothing.
     still = ["--only-binary", ":all:", "--python", sys.executable, "--no-python-downloads"]
-    plain = ["--no-header", "--annotation-style", "line", "--color", "never", "--no-progress"]
+    plain = ["--no-header", "--format", "pylock.toml", "--color", "never", "--no-progress"]
     return [*aimed, *still, *plain]
 
 
-def _pins(text: str) -> Iterator[Pin]:
-    for found in _PIN.finditer(text):
-        parents = (found["via"] or "").split(", ")
-        yield Pin(
-            name=canonicalize_name(found["name"]),
-            version=found["version"],
-            via=tuple(str(canonicalize_name(one)) for one in parents if one and " " not in one),
-        )
+def _pins(text: str, remarks: str) -> Iterator[Pin]:
+    """What a pylock.toml (PEP 751) for one platform holds."""
+    withdrawn = {(canonicalize_name(name), told) for name, told in _WITHDRAWN.findall(remarks)}
+    for package in tomllib.loads(text).get("packages", ()):
+        name, told = canonicalize_name(package["name"]), package["version"]
+        release = Version(told)
+        files = (_file(release, wheel) for wheel in package.get("wheels", ()))
+        yield Pin(name=name, version=told, files=tuple(files), withdrawn=(name, told) in withdrawn)
+
+
+def _file(release: Version, wheel: Mapping[str, Any]) -> File:
+    filename = unquote(urlsplit(wheel["url"]).path.rpartition("/")[2])
+    hashes = wheel.get("hashes", {})
+    row = (filename, wheel["url"], hashes.get("sha256"), "", None, False, wheel.get("size"))
+    return pages.file_of(release, row)
 
 
 def _platform(target: Target) -> str:

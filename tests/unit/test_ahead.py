@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from threading import Event
 
+import msgspec
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable
@@ -51,16 +52,28 @@ class Asked:
         raise AssertionError
 
 
-def test_what_uv_reads_is_asked_for(tmp_path: Path) -> None:
-    folder = tmp_path / "simple-v99" / "index" / "0123"
-    folder.mkdir(parents=True)
-    (folder / "old.rkyv").touch()
-    os.utime(folder / "old.rkyv", (time.time() - 60, time.time() - 60))
+def kept(folder: Path, name: str, told: object) -> Path:
+    """What uv keeps of a wheel in the *folder* of an index."""
+    packed = msgspec.msgpack.encode(told)
+    path = folder / name / "1-py3-none-any.msgpack"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(packed + b"its URL" + len(packed).to_bytes(8, "little"))
+    return path
+
+
+def test_the_page_is_asked_for_of_what_does_not_say_its_pythons(tmp_path: Path) -> None:
+    folder = tmp_path / "wheels-v99" / "index" / "0123"
+    old = kept(folder, "old", ["old", "1", [], None])
+    os.utime(old, (time.time() - 60, time.time() - 60))
     index = Asked()
     with ahead.foreseeing(index, tmp_path):
-        for name in ("alpha.rkyv", "beta.rkyv", "no-page", "last.rkyv"):
-            (folder / name).touch()
-            time.sleep(0.05)
+        kept(folder, "alpha", ["alpha", "1", [], None])
+        kept(folder, "bounded", ["bounded", "1", [], ">=3.8"])
+        (folder / "no-page").mkdir()
+        kept(folder, "beta", ["beta", "1", ["alpha"], ""])
+        kept(folder, "otherwise", {"name": "otherwise"})
+        time.sleep(0.1)
+        kept(folder, "last", ["last", "1", [], None])
         assert index.last.wait(20)
     assert sorted(index.names) == ["alpha", "beta", "last"]
 
@@ -91,7 +104,7 @@ class Moved(Asked):
 
 def test_what_a_kept_page_finds_amiss_is_looked_at_again() -> None:
     config = IndexConfig(url="https://index.example/simple", origin="")
-    pins = (uv.Pin(name="alpha", version="1", via=()),)
+    pins = (uv.Pin(name="alpha", version="1"),)
     compiled = uv.Compiled(pins=pins, remarks="")
     for now, before, doubted in (
         ("py3-none-any", "cp27-none-any", True),

@@ -37,7 +37,7 @@ class Rules:
         if self.foes <= {str(one) for one in wanted}:
             return uv.Refused(text=REFUSAL)
         return uv.Compiled(
-            pins=tuple(uv.Pin(name=one.name, version="7", via=()) for one in wanted), remarks=""
+            pins=tuple(uv.Pin(name=one.name, version="7") for one in wanted), remarks=""
         )
 
 

@@ -12,52 +12,42 @@ from packaging.version import Version
 from kernelspec_lib.checks import pins
 from kernelspec_lib.packages import locking, needs, resolver, solving, uv
 from kernelspec_lib.packages import target as targets
-from kernelspec_lib.packages.index import IndexConfig, open_index
+from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.problems import Conflict
 from kernelspec_lib.packages.resolver import Unresolved
-from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import KernelProject
 from tests.catalogue import CATALOGUE
-from tests.package_index import sdist, serving, tree, wheel
+from tests.package_index import sdist, serving, tree
 from tests.projects import a_project
-
-
-class Nowhere:
-    """An index that may not be asked."""
-
-    def __getattr__(self, name: str) -> object:
-        raise AssertionError(name)
 
 
 def told(project: KernelProject, *releases: tuple[str, Sequence[str]]) -> list[str]:
     """What is unmet among *releases*, as "name version" and what each needs."""
-    solver = Solver(
-        index=Nowhere(),  # type: ignore[arg-type]
-        config=IndexConfig(url="https://index.example/simple", origin=""),
-        target=targets.of(project),
-        environment={},
-        cache=None,
-        extras={lib.name: lib.requirement.extras for lib in project.libs},
-    )
+    versions = dict(release.split() for release, _ in releases)
+    metadata = {
+        release.split()[0]: Metadata(requires=tuple(requires), trust=Trust.EXACT)
+        for release, requires in releases
+    }
+    extras = {lib.name: lib.requirement.extras for lib in project.libs}
+    counted = needs.counted(metadata, extras, targets.of(project))
     packages = []
-    for release, requires in releases:
-        name, version = release.split()
-        known = Metadata(requires=tuple(requires), trust=Trust.EXACT)
-        solver.learnt[name] = {Version(version): known}
+    for name, version in versions.items():
         own = next((lib for lib in project.libs if lib.name == name), None)
         packages.append(
             Chosen(
-                pin=uv.Pin(name=name, version=version, via=()),
+                pin=uv.Pin(name=name, version=version),
                 version=Version(version),
                 page=Page(name=name),
+                needs=counted[name],
+                via=(),
                 roots=(own,) if own else project.libs[:1],
                 own=own,
             )
         )
-    found = tuple(needs.unmet(packages, solver))
+    found = tuple(locking.unmet(packages))
     return [
         f"{one.pointer} {one.message}" for one in pins.check(project, Unresolved(problems=found))
     ]
@@ -104,39 +94,12 @@ def test_extras_count_where_somebody_wants_them() -> None:
     assert "beta 1 needs gone, and would get none" in found
 
 
-def test_uv_s_own_cache_is_read(tmp_path: Path) -> None:
-    """Breaks where another uv keeps it otherwise."""
-    project = a_project("asking")
-    asking = wheel("asking", "1.0", requires=["common>=2", "alpha; sys_platform == 'win32'"])
-    target = targets.of(project)
-    environment = {"PATH": os.environ["PATH"]}
-    libs = project.libs
-    with serving(tree([*CATALOGUE, asking])) as server:
-        config = IndexConfig(url=server.url, origin="--index-url")
-        wanted = [lib.requirement for lib in libs]
-        compiled = uv.compile_pins(wanted, config, target, environment, tmp_path)
-        assert isinstance(compiled, uv.Compiled)
-        with open_index(config) as index:
-            packages = locking.chosen(compiled, libs, index)
-            solver = Solver(
-                index=index, config=config, target=target, environment=environment, cache=tmp_path
-            )
-            assert not list(needs.unmet(packages, solver))
-            alone = [one for one in packages if one.pin.name == "asking"]
-            (conflict,) = needs.unmet(alone, solver)
-            assert conflict.explanation == "asking 1.0 needs common>=2, and would get none"
-            kept = next(tmp_path.glob("wheels-v*/**/asking/*.msgpack"))
-            for garbled in (b"", b"\xc1" * 40, kept.read_bytes()[:-9], b"\x90" + bytes(40)):
-                kept.write_bytes(garbled)
-                assert not list(needs.unmet(alone, solver))
-
-
 def test_a_resolver_that_breaks_its_word_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = (
-        uv.Pin(name="asking", version="1.0", via=()),
-        uv.Pin(name="common", version="1.0", via=("asking",)),
+        uv.Pin(name="asking", version="1.0"),
+        uv.Pin(name="common", version="1.0"),
     )
     monkeypatch.setattr(uv, "compile_pins", lambda *_, **__: uv.Compiled(pins=chosen, remarks=""))
     files = [*CATALOGUE, sdist("asking", "1.0", requires=["common>=2"])]

@@ -310,6 +310,34 @@ def test_an_index_that_tells_no_requires_python_is_asked_for_the_metadata(
     assert problems(outcome) == [(OtherPython, ["needs-bounded"])]
 
 
+@pytest.mark.parametrize("html_only", [False, True])
+def test_a_bound_that_only_the_page_tells_counts_below_a_line(
+    environment: Mapping[str, str], html_only: bool
+) -> None:
+    quiet = replace(wheel("quiet", "1.0"), requires_python=">=3.8,<3.10")
+    files = [*CATALOGUE, quiet, wheel("asking", "1.0", requires=["quiet"])]
+    with serving(tree(files, html_only=html_only)) as server:
+        outcome = resolved(a_project("alpha", "asking"), server.url, environment)
+    assert problems(outcome) == [(OtherPython, ["asking"])]
+
+
+def test_what_uv_has_seen_of_what_the_libs_bring_is_not_asked_for_again(
+    environment: Mapping[str, str],
+) -> None:
+    plain = wheel("plain", "1.0", requires_python=">=3.8")
+    asking = wheel("asking", "1.0", requires=["plain", "common"], requires_python=">=3.8")
+    with serving(tree([*CATALOGUE, plain, asking])) as server:
+        outcome = resolved(a_project("asking"), server.url, environment)
+    assert locked(outcome) == {"asking": "1.0", "common": "2.0", "plain": "1.0"}
+    asked = {name: server.requests.count(f"/simple/{name}/") for name in locked(outcome)}
+    # uv asks once for each. A line's own page is looked at, and one that may tell more.
+    assert asked == {"asking": 2, "common": 2, "plain": 1}
+    assert isinstance(outcome, Lock)
+    assert {one.name: one.hashes for one in outcome.packages}["plain"] == (
+        f"sha256:{plain.sha256}",
+    )
+
+
 def test_a_withdrawn_release_that_no_line_pins_is_told_at_who_asks(
     environment: Mapping[str, str],
 ) -> None:
