@@ -11,23 +11,24 @@ import re
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import binaries, children, pages, settings
+from kernelspec_lib.packages import binaries, children, settings
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
-from kernelspec_lib.packages.pages import File
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.target import Target
+
+if TYPE_CHECKING:  # what reads an answer is loaded while uv is at work
+    from kernelspec_lib.packages.pages import File
 
 TIMEOUT = 300
 """Seconds for one resolution; a cold one of a hundred packages takes two."""
@@ -126,6 +127,8 @@ def _options(target: Target) -> list[str]:
 
 def _pins(text: str, remarks: str) -> Iterator[Pin]:
     """What a pylock.toml (PEP 751) for one platform holds."""
+    import tomllib
+
     withdrawn = {(canonicalize_name(name), told) for name, told in _WITHDRAWN.findall(remarks)}
     for package in tomllib.loads(text).get("packages", ()):
         name, told = canonicalize_name(package["name"]), package["version"]
@@ -135,6 +138,8 @@ def _pins(text: str, remarks: str) -> Iterator[Pin]:
 
 
 def _file(release: Version, wheel: Mapping[str, Any]) -> File:
+    from kernelspec_lib.packages import pages
+
     filename = unquote(urlsplit(wheel["url"]).path.rpartition("/")[2])
     hashes = wheel.get("hashes", {})
     row = (filename, wheel["url"], hashes.get("sha256"), "", None, False, wheel.get("size"))
