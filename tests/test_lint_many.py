@@ -133,13 +133,13 @@ def test_equal_kernels_are_resolved_once(
     from kernelspec_lib.packages import uv
 
     calls = []
-    real = uv.compile_pins
+    real = uv.ask
 
     def counted(*given: object, **more: object) -> object:
         calls.append(given)
         return real(*given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(uv, "compile_pins", counted)
+    monkeypatch.setattr(uv, "ask", counted)
     for number in range(6):
         kernel(f"hub/k{number}", "alpha", display_name=f"Kernel {number}")
     assert run("resolve", "-r", "hub")[0] == 0

@@ -27,6 +27,7 @@ from kernelspec_lib.packages import (
     pipconf,
     settings,
     target,
+    uv,
     verdicts,
 )
 from kernelspec_lib.packages.lock import Lock
@@ -156,16 +157,33 @@ class _Asking:
                 self._open = self._stack.enter_context(open_index(self.config, cache=kept))
             return self._open
 
-    def once(self, key: object, task: Callable[[Path], object]) -> Callable[[], object]:
-        """Hands out *task*, which takes the folder of uv's cache, unless *key* is under way."""
+    @property
+    def cache(self) -> Path:
+        """The folder of uv's cache, for this run alone where nothing may be kept."""
+        if self._cache is None:
+            folder = tempfile.TemporaryDirectory(prefix="kernelspec-cache-")
+            self._cache = Path(self._stack.enter_context(folder))
+        return self._cache
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was handed out yet."""
+        return self._threads is None
+
+    def begin(self, project: KernelProject, policy: Policy) -> uv.Question | None:
+        """uv, asked for the libs of *project*."""
+        begun = guess.begin(project, self.config, os.environ, self.cache, policy)
+        if begun is not None:
+            # Whoever should wait for it may be interrupted.
+            self._stack.callback(begun.end)
+        return begun
+
+    def once(self, key: object, task: Callable[[], object]) -> Callable[[], object]:
+        """Hands out *task*, unless *key* is under way."""
         if self._threads is None:
-            if self._cache is None:
-                folder = tempfile.TemporaryDirectory(prefix="kernelspec-cache-")
-                self._cache = Path(self._stack.enter_context(folder))
             self._threads = self._stack.enter_context(children.threads(os.cpu_count() or 1))
         if key not in self._begun:
-            assert self._cache is not None  # noqa: S101 - made together with the threads
-            self._begun[key] = self._threads.hand_out(partial(task, self._cache))
+            self._begun[key] = self._threads.hand_out(task)
         return self._begun[key]
 
     def close(self) -> None:
@@ -182,9 +200,12 @@ def _resolved_one(asking: _Asking, wanted: Resolving, project: KernelProject) ->
         known = Resolved(project=project, lock=kept, path=path, kept=True)
         return lambda: _allowed(known, wanted.policy)
 
-    def task(cache: Path) -> object:
+    # The other kernels wait for a thread.
+    first = asking.begin(project, wanted.policy) if asking.idle else None
+
+    def task() -> object:
         # What resolving needs is loaded while uv is at work.
-        begun = guess.begin(project, asking.config, os.environ, cache, wanted.policy)
+        begun = first or asking.begin(project, wanted.policy)
         from kernelspec_lib.packages import resolver
 
         return resolver.resolve_with(
@@ -192,7 +213,7 @@ def _resolved_one(asking: _Asking, wanted: Resolving, project: KernelProject) ->
             project,
             asking.config,
             os.environ,
-            cache,
+            asking.cache,
             wanted.policy,
             asking.familiar,
             begun,
@@ -245,7 +266,7 @@ def _locked_one(asking: _Asking, wanted: Resolving, project: KernelProject) -> A
     if stale or not isinstance(committed, Lock):
         return lambda: Resolved(project=project, findings=stale, path=path)
 
-    def task(_: Path) -> standing.Standing:
+    def task() -> standing.Standing:
         return standing.of(committed, project, asking.index(), wanted.policy.images)
 
     waiting = asking.once(project.place, task)
@@ -330,7 +351,7 @@ def _path(wanted: Resolving, project: KernelProject) -> Path:
 def _key(project: KernelProject, config: IndexConfig, policy: Policy) -> str | None:
     """None where there is no uv whose answer could be kept."""
     try:
-        uv = binaries.find(os.environ)
-        return verdicts.key(project, target.of(project, policy.images), config, policy, uv)
+        binary = binaries.find(os.environ)
+        return verdicts.key(project, target.of(project, policy.images), config, policy, binary)
     except (KernelspecError, OSError):
         return None

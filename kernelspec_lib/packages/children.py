@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from kernelspec_lib.errors import KernelspecError
 
@@ -21,33 +19,11 @@ _PATIENCE = 2.0
 _running: set[subprocess.Popen[str]] = set()
 
 
-@dataclass(slots=True)
-class _Own:
-    """The programs of one task that runs beside another."""
-
-    programs: list[subprocess.Popen[str]] = field(default_factory=list)
-    ended: bool = False
-
-    def add(self, program: subprocess.Popen[str]) -> None:
-        self.programs.append(program)
-        # Whoever ends the task may have looked at the list a moment before.
-        if self.ended:
-            program.kill()
-
-    def end(self) -> None:
-        self.ended = True
-        for program in self.programs:
-            program.kill()
-
-
-_own: ContextVar[_Own | None] = ContextVar("_own", default=None)
-
-
-def run(
-    command: Sequence[str], *, folder: str, environment: Mapping[str, str], timeout: float
-) -> subprocess.CompletedProcess[str]:
-    """What *command* said, once it has ended. Raises subprocess.TimeoutExpired."""
-    with subprocess.Popen(
+def start(
+    command: Sequence[str], *, folder: str, environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """*command* at work, for `finish` to wait for or `give_up` to end."""
+    process = subprocess.Popen(
         command,
         cwd=folder,
         env=environment,
@@ -57,51 +33,29 @@ def run(
         text=True,
         encoding="utf-8",
         errors="replace",
-    ) as process:
-        _running.add(process)
-        own = _own.get()
+    )
+    _running.add(process)
+    return process
+
+
+def finish(process: subprocess.Popen[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """What *process* said, once it has ended. Raises subprocess.TimeoutExpired."""
+    with process:
         try:
-            if own is not None:
-                own.add(process)
             out, error = process.communicate(timeout=timeout)
         except BaseException:
             process.kill()
             raise
         finally:
             _running.discard(process)
-    return subprocess.CompletedProcess(command, process.returncode, out, error)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, error)
 
 
-class Beside(Generic[T]):
-    """A task that runs in a thread of its own from now on."""
-
-    def __init__(self, task: Callable[[], T]) -> None:
-        self._own = _Own()
-        self._pool = ThreadPoolExecutor(max_workers=1)
-        self._future = self._pool.submit(self._work, task)
-
-    def _work(self, task: Callable[[], T]) -> T:
-        _own.set(self._own)
-        return task()
-
-    def answer(self) -> T:
-        """What came of the task, or its exception, once it has ended."""
-        return self._future.result()
-
-    def end(self) -> None:
-        """Nobody wants the answer any more: a program that the task waits for is killed."""
-        self._own.end()
-        self._pool.shutdown()
-
-
-@contextmanager
-def beside(task: Callable[[], T]) -> Iterator[Callable[[], T]]:
-    """A function that waits for the answer of *task*, which is wanted until the block is left."""
-    running = Beside(task)
-    try:
-        yield running.answer
-    finally:
-        running.end()
+def give_up(process: subprocess.Popen[str]) -> None:
+    """Ends *process*, if it has not ended: nobody wants to know any more what it says."""
+    with process:
+        process.kill()
+    _running.discard(process)
 
 
 class Threads:

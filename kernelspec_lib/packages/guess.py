@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
 
+from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages import uv
-from kernelspec_lib.packages.children import Beside
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
-
-Guess: TypeAlias = Beside[uv.Compiled | uv.Refused]
 
 
 def begin(
@@ -23,8 +20,13 @@ def begin(
     environment: Mapping[str, str],
     cache: Path | None,
     policy: Policy,
-) -> Guess:
-    """What uv says of the libs of *project*, as they stand. The arguments are the resolver's."""
+) -> uv.Question | None:
+    """uv, asked for the libs of *project* as they stand. The arguments are the resolver's.
+
+    None: it could not be asked. Whoever needs the answer will ask again, and be told why.
+    """
     target = targets.of(project, policy.images)
     wanted = [lib.requirement for lib in targets.counted(project.libs, target)]
-    return Beside(partial(uv.compile_pins, wanted, config, target, environment, cache))
+    with suppress(KernelspecError):
+        return uv.ask(wanted, config, target, environment, cache)
+    return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from kernelspec_lib.packages import (
     verdicts,
 )
 from kernelspec_lib.packages import target as targets
-from kernelspec_lib.packages.guess import Guess
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.look import Familiar, Seen, look
@@ -90,12 +88,12 @@ def resolve_with(
     cache: Path | None = None,
     policy: Policy = _BUILT_IN,
     familiar: Familiar = tuple,
-    begun: Guess | None = None,
+    begun: uv.Question | None = None,
 ) -> Lock | Unresolved:
     """As `resolve`, with an index that is open already.
 
     familiar: names of libraries that the site uses, asked for where a name is not known.
-    begun: uv's answer, if it was asked already.
+    begun: uv, if it was asked already.
     """
     cache = cache or _cache_of(config, environment)
     target = targets.of(project, policy.images)
@@ -141,22 +139,24 @@ def _locked(
         return Unresolved(problems=problems, trouble=trouble)
 
 
-def _seen(libs: Sequence[Lib], solver: Solver, familiar: Familiar, begun: Guess) -> Seen:
+def _seen(
+    libs: Sequence[Lib], solver: Solver, familiar: Familiar, begun: uv.Question | None
+) -> Seen:
     """What the direct look at *libs* finds, while uv is at work already.
 
-    uv's answer is kept where the look found nothing that makes it worthless. Its errors are not:
-    they come again with the question.
+    uv's answer is kept where the look found nothing that makes it worthless.
     """
     try:
         with ahead.foreseeing(solver.index, solver.cache):
             seen = look(libs, solver.index, solver.target, familiar)
             built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
             solver.learnt.update({name: {} for name in built})
-            if not (built or seen.trouble or any(map(is_error, seen.problems))):
-                with suppress(KernelspecError):
-                    solver.ahead.append(begun.answer())
+            spoilt = built or seen.trouble or any(map(is_error, seen.problems))
+            if begun is not None and not spoilt:
+                solver.ahead.append(begun.answer())
     finally:
-        begun.end()
+        if begun is not None:
+            begun.end()
     return seen
 
 

@@ -171,7 +171,7 @@ class Solver:
         return answer
 
     def _once(self, wanted: Sequence[Requirement], *, fresh: bool) -> uv.Compiled | uv.Refused:
-        return uv.compile_pins(
+        return uv.ask(
             wanted,
             self.config,
             self.target,
@@ -181,7 +181,7 @@ class Solver:
             constraints=tuple(self.constraints),
             finals_only=self.finals_only,
             fresh=fresh,
-        )
+        ).answer()
 
     def _may_be_built(self, refusal: str) -> bool:
         """Lets packages be built that have sources and that uv missed wheels of; False: no more."""

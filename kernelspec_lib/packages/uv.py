@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,32 @@ class Refused:
     text: str
 
 
-def compile_pins(
+class Question:
+    """uv, at work on what it was asked. It is ended by `answer` or by `end`."""
+
+    def __init__(
+        self, process: subprocess.Popen[str], config: IndexConfig, until: ExitStack
+    ) -> None:
+        """until: what uv needs until it has ended, itself included."""
+        self._process, self._config, self._until = process, config, until
+
+    def answer(self) -> Compiled | Refused:
+        """What uv says, once it does."""
+        with self._until:
+            try:
+                done = children.finish(self._process, TIMEOUT)
+            except subprocess.TimeoutExpired:
+                return Refused(text=f"operation timed out after {TIMEOUT} s")
+            if done.returncode != 0:
+                return Refused(text=self._config.hidden(done.stderr))
+            return Compiled(pins=tuple(_pins(done.stdout, done.stderr)), remarks=done.stderr)
+
+    def end(self) -> None:
+        """Nobody wants the answer any more, if it was not given yet."""
+        self._until.close()
+
+
+def ask(
     requirements: Sequence[Requirement],
     config: IndexConfig,
     target: Target,
@@ -77,8 +102,8 @@ def compile_pins(
     constraints: Sequence[str] = (),
     finals_only: bool = False,
     fresh: bool = False,
-) -> Compiled | Refused:
-    """Releases for *requirements* on *target*. Raises ToolMissing.
+) -> Question:
+    """uv, asked for releases for *requirements* on *target*. Raises ToolMissing.
 
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
     sources: the packages that may have no wheel, with what is known of their releases. A release
@@ -88,7 +113,9 @@ def compile_pins(
     """
     binary = binaries.find(environment)
     sources = sources or {}
-    with tempfile.TemporaryDirectory(prefix="kernelspec-") as folder, _cache(cache) as kept:
+    with ExitStack() as until:
+        folder = until.enter_context(tempfile.TemporaryDirectory(prefix="kernelspec-"))
+        kept = until.enter_context(_cache(cache))
         asked, ours = Path(folder, "libs.in"), Path(folder, "uv.toml")
         asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
         bounds = Path(folder, "constraints.in")
@@ -101,20 +128,10 @@ def compile_pins(
         options += ["--prerelease", "explicit"] if finals_only else []
         options += [f"--no-binary={name}" for name in sources]
         command = [binary, "pip", "compile", *options, *_options(target)]
-        answer = _run(command, folder, _environment(config, environment))
-        if isinstance(answer, Refused):
-            return Refused(text=config.hidden(answer.text))
-        return answer
-
-
-def _run(command: Sequence[str], folder: str, seen: Mapping[str, str]) -> Compiled | Refused:
-    try:
-        done = children.run(command, folder=folder, environment=seen, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return Refused(text=f"operation timed out after {TIMEOUT} s")
-    if done.returncode != 0:
-        return Refused(text=done.stderr)
-    return Compiled(pins=tuple(_pins(done.stdout, done.stderr)), remarks=done.stderr)
+        seen = _environment(config, environment)
+        process = children.start(command, folder=folder, environment=seen)
+        until.callback(children.give_up, process)
+        return Question(process, config, until.pop_all())
 
 
 def _options(target: Target) -> list[str]:

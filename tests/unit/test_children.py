@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event
 
 import pytest
 
@@ -36,8 +36,8 @@ def test_an_interrupt_kills_what_runs_and_begins_nothing_more(tmp_path: Path) ->
     def sleep() -> None:
         begun.set()
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
-        done = children.run(command, folder=str(tmp_path), environment={}, timeout=90)
-        told.append(done.returncode)
+        process = children.start(command, folder=str(tmp_path), environment={})
+        told.append(children.finish(process, 90).returncode)
 
     with pytest.raises(KeyboardInterrupt), children.threads(1) as working:  # noqa: PT012
         working.hand_out(sleep)
@@ -50,46 +50,27 @@ def test_an_interrupt_kills_what_runs_and_begins_nothing_more(tmp_path: Path) ->
 
 def test_a_program_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    process = children.start(command, folder=str(tmp_path), environment={})
     with pytest.raises(subprocess.TimeoutExpired):
-        children.run(command, folder=str(tmp_path), environment={}, timeout=0.1)
+        children.finish(process, 0.1)
+    assert process.returncode == -9
 
 
-def test_what_runs_beside_gives_its_answer() -> None:
-    with children.beside(lambda: 3) as answer:
-        assert answer() == 3
+def test_what_nobody_waits_for_is_killed(tmp_path: Path) -> None:
+    for code, ended in (("import time; time.sleep(60)", -9), ("pass", 0)):
+        command = [sys.executable, "-c", code]
+        process = children.start(command, folder=str(tmp_path), environment={})
+        if not ended:
+            process.wait(30)
+        children.give_up(process)
+        children.give_up(process)
+        assert process.returncode == ended
 
 
-def test_what_runs_beside_is_killed_once_nobody_wants_it(tmp_path: Path) -> None:
-    begun = Event()
-    told: list[int] = []
-
-    def sleep() -> None:
-        begun.set()
-        command = [sys.executable, "-c", "import time; time.sleep(60)"]
-        done = children.run(command, folder=str(tmp_path), environment={}, timeout=90)
-        told.append(done.returncode)
-
-    with children.beside(sleep):
-        assert begun.wait(30)
-    assert told == [-9]
-
-
-def test_a_program_that_begins_too_late_is_killed_as_well(tmp_path: Path) -> None:
-    left = Event()
-    told: list[int] = []
-
-    def late() -> None:
-        assert left.wait(30)
-        command = [sys.executable, "-c", "import time; time.sleep(60)"]
-        told.append(
-            children.run(command, folder=str(tmp_path), environment={}, timeout=90).returncode
-        )
-
-    def leave() -> None:
-        left.set()
-
-    with pytest.raises(KeyboardInterrupt), children.beside(late):  # noqa: PT012
-        # The block ends at the same moment as the program begins.
-        Timer(0.2, leave).start()
+def test_an_interrupt_kills_what_was_started_before(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    process = children.start(command, folder=str(tmp_path), environment={})
+    with pytest.raises(KeyboardInterrupt), children.threads(1) as working:  # noqa: PT012
+        working.hand_out(lambda: children.finish(process, 90))
         raise KeyboardInterrupt
-    assert told == [-9]
+    assert process.returncode == -9

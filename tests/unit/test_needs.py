@@ -101,7 +101,7 @@ def test_a_resolver_that_breaks_its_word_is_not_followed(
         uv.Pin(name="asking", version="1.0"),
         uv.Pin(name="common", version="1.0"),
     )
-    monkeypatch.setattr(uv, "compile_pins", lambda *_, **__: uv.Compiled(pins=chosen, remarks=""))
+    monkeypatch.setattr(uv, "_pins", lambda *_: chosen)
     files = [*CATALOGUE, sdist("asking", "1.0", requires=["common>=2"])]
     with serving(tree(files)) as server:
         config = IndexConfig(url=server.url, origin="--index-url")

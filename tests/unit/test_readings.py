@@ -22,13 +22,13 @@ NEEDS = ["common>=2", "alpha; sys_platform == 'win32'"]
 
 def resolved(url: str, cache: Path, *libs: str) -> dict[str, uv.Pin]:
     """What uv chooses for *libs*, by name."""
-    compiled = uv.compile_pins(
+    compiled = uv.ask(
         list(map(Requirement, libs)),
         IndexConfig(url=url, origin="--index-url"),
         targets.of(a_project("asking")),
         {"PATH": os.environ["PATH"]},
         cache,
-    )
+    ).answer()
     assert isinstance(compiled, uv.Compiled)
     return {pin.name: pin for pin in compiled.pins}
 

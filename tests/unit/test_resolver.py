@@ -489,13 +489,13 @@ def test_credentials_reach_uv_and_stand_in_no_argument(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner, calls = tree(CATALOGUE), []
-    run = children.run
+    start = children.start
 
     def watched(command: list[str], **given: object) -> object:
         calls.append(command)
-        return run(command, **given)  # type: ignore[arg-type]
+        return start(command, **given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(children, "run", watched)
+    monkeypatch.setattr(children, "start", watched)
 
     def respond(path: str, headers: Mapping[str, str]) -> Answer:
         if headers.get("Authorization") != "Basic YWRhOnMzY3JldA==":
@@ -542,12 +542,12 @@ def test_uv_is_asked_once_and_while_the_index_is_looked_at(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    run, look = children.run, resolver.look
+    start, look = children.start, resolver.look
 
     def counted(*given: object, **named: object) -> object:
         calls.append("uv")
         asked.set()
-        return run(*given, **named)  # type: ignore[arg-type]
+        return start(*given, **named)  # type: ignore[arg-type]
 
     def waiting(*given: object) -> object:
         # Would uv be asked only after the look, this would wait in vain.
@@ -555,7 +555,7 @@ def test_uv_is_asked_once_and_while_the_index_is_looked_at(
         return look(*given)  # type: ignore[arg-type]
 
     asked = Event()
-    monkeypatch.setattr(children, "run", counted)
+    monkeypatch.setattr(children, "start", counted)
     monkeypatch.setattr(resolver, "look", waiting)
     with serving(tree(CATALOGUE)) as index:
         assert "alpha" in locked(resolved(a_project("alpha"), index.url, environment))
@@ -566,12 +566,12 @@ def test_uv_that_was_refused_before_the_login_was_known_is_asked_again(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = [subprocess.CompletedProcess((), 1, "", "alpha was not found: 401 Unauthorized")]
-    run = children.run
+    finish = children.finish
 
-    def first_refused(*given: object, **named: object) -> object:
-        return refused.pop() if refused else run(*given, **named)  # type: ignore[arg-type]
+    def first_refused(*given: object) -> object:
+        return refused.pop() if refused else finish(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(children, "run", first_refused)
+    monkeypatch.setattr(children, "finish", first_refused)
     with serving(tree(CATALOGUE)) as index:
         assert "alpha" in locked(resolved(a_project("alpha"), index.url, environment))
     assert not refused
@@ -632,13 +632,13 @@ def test_releases_that_have_to_be_built_are_not_asked_for_one_by_one(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, fits: bool
 ) -> None:
     calls: list[str] = []
-    run = children.run
+    start = children.start
 
     def counted(*given: object, **named: object) -> object:
         calls.append("uv")
-        return run(*given, **named)  # type: ignore[arg-type]
+        return start(*given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(children, "run", counted)
+    monkeypatch.setattr(children, "start", counted)
     releases = [
         sdist(
             "layered", f"{number}.0", requires=["common<2" if number > 1 or not fits else "alpha"]

@@ -115,7 +115,7 @@ def test_uv_s_argv_and_words_hold_no_secret(
         config = configure(url.replace("/simple", f"/{TOKEN}/simple"), Policy(), NOTHING)
         wanted = [Requirement("alpha")]
         target = Target(python_version="3.11", python_full_version="3.11.14")
-        answer = uv.compile_pins(wanted, config, target, {"PATH": os.environ["PATH"]}, None)
+        answer = uv.ask(wanted, config, target, {"PATH": os.environ["PATH"]}, None).answer()
     assert isinstance(answer, uv.Refused if sick else uv.Compiled), answer
     said = log.read_text() + repr(answer)
     assert "--config-file" in said
