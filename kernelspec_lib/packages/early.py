@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import uv
+from kernelspec_lib.packages import needs, uv
 from kernelspec_lib.packages.index import pages_of
 from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.solving import Solver, usable
@@ -33,7 +33,8 @@ def settled(
     early = [
         pin for pin in answer.pins if Version(pin.version).is_prerelease and pin.name not in asked
     ]
-    meant = {pin.name for pin in early if _is_meant(pin, answer, wanted, solver)}
+    needed = [*wanted, *_needed(answer, solver)] if early else []
+    meant = {pin.name for pin in early if _is_meant(pin.name, needed, solver)}
     if len(meant) == len(early):
         return answer
     # To uv a bound that names a pre-release admits all of them.
@@ -43,14 +44,19 @@ def settled(
     return strict.stands(wanted) or answer
 
 
-def _is_meant(
-    pin: uv.Pin, answer: uv.Compiled, wanted: Sequence[Requirement], solver: Solver
-) -> bool:
-    """Whether pip would take the pre-release *pin*, too.
+def _needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
+    """What the releases in *answer* need of each other."""
+    told = solver.metadata(answer.pins)
+    for some in needs.counted(told, solver.extras, solver.target).values():
+        yield from some
+
+
+def _is_meant(name: str, needed: Sequence[Requirement], solver: Solver) -> bool:
+    """Whether pip would take a pre-release of *name*, of which so much is *needed*.
 
     Source: `SpecifierSet.filter` of packaging, which pip asks.
     """
-    page = _page(pin.name, solver)
+    page = _page(name, solver)
     finals = [
         one
         for one in page.releases
@@ -58,25 +64,11 @@ def _is_meant(
     ]
     if not finals:
         return True
-    needed = SpecifierSet()
-    for requirement in (*wanted, *_needs(pin, answer, solver)):
-        if canonicalize_name(requirement.name) == pin.name:
-            needed &= requirement.specifier
-    return bool(needed.prereleases) or not any(one in needed for one in finals)
-
-
-def _needs(pin: uv.Pin, answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
-    """The requirements of what *pin* is there for."""
-    from kernelspec_lib.packages import sources
-
-    for parent in answer.pins:
-        if parent.name in pin.via:
-            version = Version(parent.version)
-            told = solver.learnt.get(parent.name, {}).get(version)
-            if told is None:
-                files = _page(parent.name, solver).of(version)
-                told = sources.read(solver.index, parent.name, files, most=0)
-            yield from map(Requirement, told.requires)
+    wanted = SpecifierSet()
+    for requirement in needed:
+        if canonicalize_name(requirement.name) == name:
+            wanted &= requirement.specifier
+    return bool(wanted.prereleases) or not any(one in wanted for one in finals)
 
 
 def _page(name: str, solver: Solver) -> Page:
