@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from threading import Lock as Mutex
 from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import canonicalize_name
 
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
+from kernelspec_lib.cli.asking import Asking
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import (
     binaries,
-    children,
-    guess,
     lock,
     pipconf,
     settings,
     target,
-    uv,
     verdicts,
 )
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
-from kernelspec_lib.packages.verdicts import Verdicts
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Place
 
 if TYPE_CHECKING:
-    from kernelspec_lib.packages.index import Index
+    pass
 
 
 _ARENA_MAX = -8
@@ -101,7 +95,7 @@ def begun(wanted: Resolving, kernels: Sequence[KernelProject]) -> Iterator[Mappi
         _share_memory()
     with ExitStack() as stack:
         # The index is opened for the first kernel that needs it.
-        asking = _Asking(stack, config, cached=wanted.cached)
+        asking = Asking(stack, config, cached=wanted.cached)
         asking.familiar = cache(partial(_familiar, wanted, kernels))
         one = _locked_one if wanted.locked else _resolved_one
         yield {project.place: one(asking, wanted, project) for project in kernels}
@@ -128,71 +122,7 @@ def _share_memory() -> None:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
-class _Asking:
-    """One open index, one cache and some threads, for all kernels of a run."""
-
-    def __init__(self, stack: ExitStack, config: IndexConfig, *, cached: bool) -> None:
-        self.config = config
-        self._stack = stack
-        home = verdicts.home(os.environ) if cached and not config.is_secret else None
-        self._cache = home / "uv" if home else None
-        self._pages = home / "pages" if home else None
-        self.verdicts = Verdicts(folder=home / "verdicts", now=time.time) if home else None
-        self.familiar: Callable[[], Collection[str]] = tuple
-        """Names of libraries that the site uses."""
-        self._begun: dict[object, Callable[[], object]] = {}
-        self._threads: children.Threads | None = None
-        self._opening = Mutex()
-        self._open: Index | None = None
-
-    def index(self) -> Index:
-        """The index, opened for the first who asks."""
-        with self._opening:
-            if self._open is None:
-                from kernelspec_lib.packages.index import open_index
-                from kernelspec_lib.packages.pagecache import PageCache
-
-                pages = self._pages
-                kept = PageCache(folder=pages, config=self.config, now=time.time) if pages else None
-                self._open = self._stack.enter_context(open_index(self.config, cache=kept))
-            return self._open
-
-    @property
-    def cache(self) -> Path:
-        """The folder of uv's cache, for this run alone where nothing may be kept."""
-        if self._cache is None:
-            folder = tempfile.TemporaryDirectory(prefix="kernelspec-cache-")
-            self._cache = Path(self._stack.enter_context(folder))
-        return self._cache
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing was handed out yet."""
-        return self._threads is None
-
-    def begin(self, project: KernelProject, policy: Policy) -> uv.Question | None:
-        """uv, asked for the libs of *project*."""
-        begun = guess.begin(project, self.config, os.environ, self.cache, policy)
-        if begun is not None:
-            # Whoever should wait for it may be interrupted.
-            self._stack.callback(begun.end)
-        return begun
-
-    def once(self, key: object, task: Callable[[], object]) -> Callable[[], object]:
-        """Hands out *task*, unless *key* is under way."""
-        if self._threads is None:
-            self._threads = self._stack.enter_context(children.threads(os.cpu_count() or 1))
-        if key not in self._begun:
-            self._begun[key] = self._threads.hand_out(task)
-        return self._begun[key]
-
-    def close(self) -> None:
-        """Takes what is old out of what is kept."""
-        if self._threads is not None and self.verdicts is not None:
-            self.verdicts.prune()
-
-
-def _resolved_one(asking: _Asking, wanted: Resolving, project: KernelProject) -> Answer:
+def _resolved_one(asking: Asking, wanted: Resolving, project: KernelProject) -> Answer:
     path = _path(wanted, project)
     key = _key(project, asking.config, wanted.policy)
     kept = asking.verdicts.get(key) if asking.verdicts and key else None
@@ -225,7 +155,7 @@ def _resolved_one(asking: _Asking, wanted: Resolving, project: KernelProject) ->
 
 
 def _answer(
-    asking: _Asking,
+    asking: Asking,
     wanted: Resolving,
     project: KernelProject,
     key: str | None,
@@ -252,7 +182,7 @@ def _answer(
     raise AssertionError(outcome)
 
 
-def _locked_one(asking: _Asking, wanted: Resolving, project: KernelProject) -> Answer:
+def _locked_one(asking: Asking, wanted: Resolving, project: KernelProject) -> Answer:
     from kernelspec_lib.checks import locked, pins, site
     from kernelspec_lib.packages import standing
 
