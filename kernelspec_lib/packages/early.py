@@ -46,7 +46,7 @@ def settled(
 
 def _needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
     """What the releases in *answer* need of each other."""
-    told = solver.metadata(answer.pins)
+    told = needs.read(answer.pins, solver)
     for some in needs.counted(told, solver.extras, solver.target).values():
         yield from some
 

@@ -63,7 +63,7 @@ def chosen(
     pages, trouble = pages_of(index, (pin.name for pin in pins if not seen.get(pin.name)))
     if trouble is not None:
         raise trouble
-    metadata = solver.metadata(pins)
+    metadata = needs.read(pins, solver)
     needs_ = needs.counted(metadata, solver.extras, solver.target)
     via = _parents(needs_)
     roots = _roots(via, libs)

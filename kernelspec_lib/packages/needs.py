@@ -4,15 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from kernelspec_lib.packages.metadata import Metadata
+from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.target import Target
 
+if TYPE_CHECKING:
+    from kernelspec_lib.packages.solving import Solver
+    from kernelspec_lib.packages.uv import Pin
+
+_THREADS = 8
 _OF_EXTRA = re.compile(r";(?!.*\bor\b).*\bextra\s*==")
+
+
+def read(pins: Sequence[Pin], solver: Solver) -> Mapping[str, Metadata]:
+    """What the releases that *pins* name say of themselves, by name. Raises IndexUnreachable.
+
+    Mostly uv has read it, or *solver* has, and nothing is asked of the index.
+    """
+    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+        told = threads.map(partial(_read, solver=solver), pins)
+        return dict(zip((pin.name for pin in pins), told, strict=True))
+
+
+def _read(pin: Pin, solver: Solver) -> Metadata:
+    told = solver.learnt.get(pin.name, {}).get(Version(pin.version)) or solver.readings.of(pin)
+    if told is None and pin.files:
+        from kernelspec_lib.packages import sources
+
+        told = sources.read(solver.index, pin.name, pin.files)
+    return told or NOTHING
 
 
 def counted(

@@ -22,7 +22,7 @@ from packaging.version import Version
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
-from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
+from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.readings import Readings
 from kernelspec_lib.packages.target import Target
@@ -128,21 +128,6 @@ class Solver:
         if not any(one.installs(self.target) for one in files):
             return None
         return Page(name=pin.name, releases={Version(pin.version): files})
-
-    def metadata(self, pins: Sequence[uv.Pin]) -> Mapping[str, Metadata]:
-        """What each of *pins* needs, by name. Raises IndexUnreachable."""
-        with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            return dict(
-                zip((pin.name for pin in pins), threads.map(self._metadata, pins), strict=True)
-            )
-
-    def _metadata(self, pin: uv.Pin) -> Metadata:
-        read = self.learnt.get(pin.name, {}).get(Version(pin.version)) or self.readings.of(pin)
-        if read is None and pin.files:
-            from kernelspec_lib.packages import sources
-
-            read = sources.read(self.index, pin.name, pin.files)
-        return read or NOTHING
 
     def _unfit(self, pins: Sequence[uv.Pin], index: Index) -> list[uv.Pin]:
         pages = self._pages([pin.name for pin in pins], index)

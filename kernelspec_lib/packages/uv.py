@@ -114,24 +114,30 @@ def ask(
     binary = binaries.find(environment)
     sources = sources or {}
     with ExitStack() as until:
-        folder = until.enter_context(tempfile.TemporaryDirectory(prefix="kernelspec-"))
+        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="kernelspec-")))
         kept = until.enter_context(_cache(cache))
-        asked, ours = Path(folder, "libs.in"), Path(folder, "uv.toml")
-        asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
-        bounds = Path(folder, "constraints.in")
-        bounds.write_text("".join(f"{one}\n" for one in constraints), encoding="ascii")
-        ours.touch(0o600)
-        ours.write_text(_settings(config, sources, fresh=fresh), encoding="utf-8")
-        options = [str(asked), "--config-file", str(ours), "--cache-dir", str(kept)]
-        options += ["--refresh"] if fresh else []
-        options += ["--constraint", str(bounds)] if constraints else []
+        options = _written(folder, requirements, constraints, _settings(config, sources, fresh))
+        options += ["--cache-dir", str(kept), *(["--refresh"] if fresh else [])]
         options += ["--prerelease", "explicit"] if finals_only else []
         options += [f"--no-binary={name}" for name in sources]
         command = [binary, "pip", "compile", *options, *_options(target)]
         seen = _environment(config, environment)
-        process = children.start(command, folder=folder, environment=seen)
+        process = children.start(command, folder=str(folder), environment=seen)
         until.callback(children.give_up, process)
         return Question(process, config, until.pop_all())
+
+
+def _written(
+    folder: Path, requirements: Sequence[Requirement], constraints: Sequence[str], settings_: str
+) -> list[str]:
+    """The options with which uv reads what is written to *folder*."""
+    asked, bounds, ours = folder / "libs.in", folder / "constraints.in", folder / "uv.toml"
+    asked.write_text("".join(f"{one}\n" for one in requirements), encoding="ascii")
+    bounds.write_text("".join(f"{one}\n" for one in constraints), encoding="ascii")
+    ours.touch(0o600)
+    ours.write_text(settings_, encoding="utf-8")
+    options = [str(asked), "--config-file", str(ours)]
+    return [*options, "--constraint", str(bounds)] if constraints else options
 
 
 def _options(target: Target) -> list[str]:
@@ -172,7 +178,7 @@ def _platform(target: Target) -> str:
 
 
 def _settings(
-    config: IndexConfig, sources: Mapping[str, Mapping[Version, Metadata]], *, fresh: bool
+    config: IndexConfig, sources: Mapping[str, Mapping[Version, Metadata]], fresh: bool
 ) -> str:
     # Index servers seldom say how long anything is good for; without that uv asks for every page
     # at every run, and for the metadata inside each wheel. Ten minutes; before anything is called
