@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 
 from kernelspec_lib import __version__
@@ -142,6 +143,7 @@ def _seen(environment: Mapping[str, str]) -> list[list[str]]:
     )
 
 
+@cache
 def _code() -> list[object]:
     """The state of this program: somebody may be at work on it."""
     found: list[object] = []

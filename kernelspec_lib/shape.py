@@ -6,7 +6,6 @@ accepted. Editors show it, and so do the faults made here.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -223,6 +222,8 @@ def did_you_mean(word: object, known: Sequence[str]) -> str:
     begun = [name for plain, name in flat.items() if asked and plain.startswith(asked)]
     if begun:
         return f"did you mean {shown(begun[0])}?"
+    import difflib
+
     near = difflib.get_close_matches(asked, flat, n=1, cutoff=0.6)
     return f"did you mean {shown(flat[near[0]])}?" if near else ""
 

@@ -12,7 +12,6 @@ from kernelspec_lib import project as projects
 from kernelspec_lib.checks.opened import opened
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.findings import Finding
-from kernelspec_lib.kernels import identity
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject
 from kernelspec_lib.wording import LINES, printable
@@ -59,7 +58,11 @@ def pipeline_login() -> str | None:
     Raises UsageError for a login that no image can carry.
     """
     named = os.environ.get("GITLAB_USER_LOGIN")
-    return identity.login(named) if named else None
+    if not named:
+        return None
+    from kernelspec_lib.kernels import identity
+
+    return identity.login(named)
 
 
 def valid_project(path: str) -> KernelProject:

@@ -1,10 +1,10 @@
-"""Pages that will be wanted, asked for while uv is still at work.
+"""What will be wanted once uv has ended, begun while it is still at work.
 
 Of most packages that the libs bring, uv itself tells all that is looked at. A wheel that does not
 say for which Pythons it is may have it said on its page, and all those pages are wanted once uv
 has ended. But uv keeps what it reads inside a wheel under the name of the package, so its cache
-tells while it works. This is no more than a hint: where uv keeps it otherwise, all is as good, and
-slower.
+tells while it works. What releases need is taken apart on the way. All of this is no more than a
+hint: where uv keeps it otherwise, all is as good, and slower.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from threading import Event, Thread
 import msgspec
 
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import readings
+from kernelspec_lib.packages import needs, readings
 from kernelspec_lib.packages.index import Index
 
 _EVERY = 0.04
@@ -55,8 +55,11 @@ def _watch(cache: Path, names: SimpleQueue[str | None], ended: Event) -> None:
     read: set[str] = set()
     while not ended.wait(_EVERY):
         for name, raw in _read_since(cache, since, read):
-            if not _tells_pythons(raw):
-                names.put(name)
+            with suppress(ValueError, msgspec.MsgspecError):
+                told = readings.metadata_in(raw)
+                if not told.requires_python:
+                    names.put(name)
+                needs.foresee(told)
     for _ in range(_THREADS):
         names.put(None)
 
@@ -75,13 +78,6 @@ def _read_since(cache: Path, since: float, read: set[str]) -> Iterator[tuple[str
                     if package.path not in read and (raw := readings.newest(package.path, since)):
                         read.add(package.path)
                         yield package.name, raw
-
-
-def _tells_pythons(raw: bytes) -> bool:
-    try:
-        return bool(readings.metadata_in(raw).requires_python)
-    except (ValueError, msgspec.MsgspecError):
-        return True
 
 
 def _ask(index: Index, names: SimpleQueue[str | None]) -> None:

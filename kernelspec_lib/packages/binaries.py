@@ -16,6 +16,10 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
 
 def find(environment: Mapping[str, str]) -> str:
     """The path of uv. Raises ToolMissing."""
+    # uv asks sysconfig, which takes longer to load than all else that is needed to start it.
+    beside = os.path.join(os.path.dirname(sys.executable), "uv")  # noqa: PTH118, PTH120
+    if sys.prefix != sys.base_prefix and os.access(beside, os.X_OK):
+        return beside
     try:
         import uv
 

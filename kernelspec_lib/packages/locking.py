@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import lock, look, needs, uv
+from kernelspec_lib.packages import lock, look, needs, pylock, uv
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
@@ -25,7 +25,7 @@ from kernelspec_lib.project import KernelProject, Lib
 class Chosen:
     """One release that uv chose."""
 
-    pin: uv.Pin
+    pin: pylock.Pin
     version: Version
     page: Page
     """With Requires-Python, if need be from the release's own metadata. Where nobody's line names
@@ -82,7 +82,7 @@ def chosen(
     ]
 
 
-def _telling(page: Page, pin: uv.Pin, metadata: Metadata) -> Page:
+def _telling(page: Page, pin: pylock.Pin, metadata: Metadata) -> Page:
     """*page*, saying for which Pythons the release is, as pages of old indexes never do."""
     version = Version(pin.version)
     files = page.of(version)

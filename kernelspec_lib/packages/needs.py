@@ -16,8 +16,8 @@ from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.target import Target
 
 if TYPE_CHECKING:
+    from kernelspec_lib.packages.pylock import Pin
     from kernelspec_lib.packages.solving import Solver
-    from kernelspec_lib.packages.uv import Pin
 
 _THREADS = 8
 _OF_EXTRA = re.compile(r";(?!.*\bor\b).*\bextra\s*==")
@@ -74,6 +74,13 @@ def _holding(needs: Sequence[str], extras: set[str], target: Target) -> Iterator
             continue
         if need.marker is None or any(map(need.marker.evaluate, seen)):
             yield need
+
+
+def foresee(told: Metadata) -> None:
+    """Takes *told* apart: when `counted` comes to it, most of the work is done."""
+    for text in told.requires:
+        if not _OF_EXTRA.search(text):
+            _parsed(text)
 
 
 @lru_cache(maxsize=2048)

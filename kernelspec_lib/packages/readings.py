@@ -18,7 +18,7 @@ from packaging.version import Version
 from kernelspec_lib.packages.metadata import Metadata, Trust
 
 if TYPE_CHECKING:
-    from kernelspec_lib.packages.uv import Pin
+    from kernelspec_lib.packages.pylock import Pin
 
 _MAX_BYTES = 4 * 1024 * 1024
 _SUFFIX = ".msgpack"

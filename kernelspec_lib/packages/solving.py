@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import uv
+from kernelspec_lib.packages import pylock, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
@@ -108,12 +108,12 @@ class Solver:
             return None
         return None if self.unfit(answer) else answer
 
-    def unfit(self, compiled: uv.Compiled) -> list[uv.Pin]:
+    def unfit(self, compiled: uv.Compiled) -> list[pylock.Pin]:
         """The pins that cannot be installed on the target, built or not."""
         doubted = [pin for pin in compiled.pins if self.told(pin) is None]
         return self._unfit(self._unfit(doubted, self.index.recent()), self.index)
 
-    def told(self, pin: uv.Pin) -> Page | None:
+    def told(self, pin: pylock.Pin) -> Page | None:
         """The release of *pin* as uv has seen it, if that installs; None: its page has to be seen.
 
         uv's answer has its wheels, and its cache what Pythons they say they are for. A wheel that
@@ -129,7 +129,7 @@ class Solver:
             return None
         return Page(name=pin.name, releases={Version(pin.version): files})
 
-    def _unfit(self, pins: Sequence[uv.Pin], index: Index) -> list[uv.Pin]:
+    def _unfit(self, pins: Sequence[pylock.Pin], index: Index) -> list[pylock.Pin]:
         pages = self._pages([pin.name for pin in pins], index)
         return [
             pin
@@ -294,7 +294,7 @@ class Solver:
             if not any(usable(page, version, self.target, built=False) for version in admitted):
                 self.let_build([page.name])
 
-    def _bar(self, unfit: Sequence[uv.Pin]) -> bool:
+    def _bar(self, unfit: Sequence[pylock.Pin]) -> bool:
         """Bars all releases of what does not install that do not; False: there is no other one."""
         pages = self._pages([pin.name for pin in unfit])
         before = len(self.constraints)

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -27,8 +27,8 @@ from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.packages.target import Target
 
-if TYPE_CHECKING:  # what reads an answer is loaded while uv is at work
-    from kernelspec_lib.packages.pages import File
+if TYPE_CHECKING:
+    from kernelspec_lib.packages.pylock import Pin
 
 TIMEOUT = 300
 """Seconds for one resolution; a cold one of a hundred packages takes two."""
@@ -36,19 +36,6 @@ _INDEX = "site"
 _KNOWN_GLIBC = (17, 28, *range(31, 41))
 """The minor versions of manylinux_2_N that uv knows as platforms."""
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_WITHDRAWN = re.compile(r"`([A-Za-z0-9._-]+)==([^`\s]+)` is yanked")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """One package as uv chose it."""
-
-    name: str
-    version: str
-    files: tuple[File, ...] = ()
-    """Its wheels that have tags of the target. Which Pythons they are for is not told."""
-    withdrawn: bool = False
-    """Whether uv said that all of it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +64,9 @@ class Question:
 
     def answer(self) -> Compiled | Refused:
         """What uv says, once it does."""
+        # While it is at work.
+        from kernelspec_lib.packages import pylock
+
         with self._until:
             try:
                 done = children.finish(self._process, TIMEOUT)
@@ -84,7 +74,8 @@ class Question:
                 return Refused(text=f"operation timed out after {TIMEOUT} s")
             if done.returncode != 0:
                 return Refused(text=self._config.hidden(done.stderr))
-            return Compiled(pins=tuple(_pins(done.stdout, done.stderr)), remarks=done.stderr)
+            pins = pylock.read(done.stdout, done.stderr)
+            return Compiled(pins=tuple(pins), remarks=done.stderr)
 
     def end(self) -> None:
         """Nobody wants the answer any more, if it was not given yet."""
@@ -146,27 +137,6 @@ def _options(target: Target) -> list[str]:
     still = ["--only-binary", ":all:", "--python", sys.executable, "--no-python-downloads"]
     plain = ["--no-header", "--format", "pylock.toml", "--color", "never", "--no-progress"]
     return [*aimed, *still, *plain]
-
-
-def _pins(text: str, remarks: str) -> Iterator[Pin]:
-    """What a pylock.toml (PEP 751) for one platform holds."""
-    import tomllib
-
-    withdrawn = {(canonicalize_name(name), told) for name, told in _WITHDRAWN.findall(remarks)}
-    for package in tomllib.loads(text).get("packages", ()):
-        name, told = canonicalize_name(package["name"]), package["version"]
-        release = Version(told)
-        files = (_file(release, wheel) for wheel in package.get("wheels", ()))
-        yield Pin(name=name, version=told, files=tuple(files), withdrawn=(name, told) in withdrawn)
-
-
-def _file(release: Version, wheel: Mapping[str, Any]) -> File:
-    from kernelspec_lib.packages import pages
-
-    filename = unquote(urlsplit(wheel["url"]).path.rpartition("/")[2])
-    hashes = wheel.get("hashes", {})
-    row = (filename, wheel["url"], hashes.get("sha256"), "", None, False, wheel.get("size"))
-    return pages.file_of(release, row)
 
 
 def _platform(target: Target) -> str:

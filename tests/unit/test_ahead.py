@@ -11,7 +11,7 @@ import msgspec
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import ahead, uv
+from kernelspec_lib.packages import ahead, pylock, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.reply import Part
@@ -104,7 +104,7 @@ class Moved(Asked):
 
 def test_what_a_kept_page_finds_amiss_is_looked_at_again() -> None:
     config = IndexConfig(url="https://index.example/simple", origin="")
-    pins = (uv.Pin(name="alpha", version="1"),)
+    pins = (pylock.Pin(name="alpha", version="1"),)
     compiled = uv.Compiled(pins=pins, remarks="")
     for now, before, doubted in (
         ("py3-none-any", "cp27-none-any", True),

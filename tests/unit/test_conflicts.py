@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from kernelspec_lib.packages import conflicts, uv
+from kernelspec_lib.packages import conflicts, pylock, uv
 from kernelspec_lib.packages.problems import Remedy
 from tests.projects import a_project
 
@@ -37,7 +37,7 @@ class Rules:
         if self.foes <= {str(one) for one in wanted}:
             return uv.Refused(text=REFUSAL)
         return uv.Compiled(
-            pins=tuple(uv.Pin(name=one.name, version="7") for one in wanted), remarks=""
+            pins=tuple(pylock.Pin(name=one.name, version="7") for one in wanted), remarks=""
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from packaging.version import Version
 
 from kernelspec_lib.checks import pins
-from kernelspec_lib.packages import locking, needs, resolver, solving, uv
+from kernelspec_lib.packages import locking, needs, pylock, resolver, solving
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.locking import Chosen
@@ -38,7 +38,7 @@ def told(project: KernelProject, *releases: tuple[str, Sequence[str]]) -> list[s
         own = next((lib for lib in project.libs if lib.name == name), None)
         packages.append(
             Chosen(
-                pin=uv.Pin(name=name, version=version),
+                pin=pylock.Pin(name=name, version=version),
                 version=Version(version),
                 page=Page(name=name),
                 needs=counted[name],
@@ -98,10 +98,10 @@ def test_a_resolver_that_breaks_its_word_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = (
-        uv.Pin(name="asking", version="1.0"),
-        uv.Pin(name="common", version="1.0"),
+        pylock.Pin(name="asking", version="1.0"),
+        pylock.Pin(name="common", version="1.0"),
     )
-    monkeypatch.setattr(uv, "_pins", lambda *_: chosen)
+    monkeypatch.setattr(pylock, "read", lambda *_: chosen)
     files = [*CATALOGUE, sdist("asking", "1.0", requires=["common>=2"])]
     with serving(tree(files)) as server:
         config = IndexConfig(url=server.url, origin="--index-url")

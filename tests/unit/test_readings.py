@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from kernelspec_lib.packages import readings, resolver, uv
+from kernelspec_lib.packages import pylock, readings, resolver, uv
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock, render
@@ -20,7 +20,7 @@ from tests.projects import a_project
 NEEDS = ["common>=2", "alpha; sys_platform == 'win32'"]
 
 
-def resolved(url: str, cache: Path, *libs: str) -> dict[str, uv.Pin]:
+def resolved(url: str, cache: Path, *libs: str) -> dict[str, pylock.Pin]:
     """What uv chooses for *libs*, by name."""
     compiled = uv.ask(
         list(map(Requirement, libs)),
