@@ -185,7 +185,11 @@ def _remedy(name: str, newest: Version | None, python: str) -> str:
 
 
 def _number(problem: NoSuchVersion, python: str) -> str:
+    from kernelspec_lib.packages import names
+
     name, nearest, newest = problem.lib.name, problem.nearest, problem.newest
+    if newest is None and name in names.SYSTEM:
+        return f"pip does not install it: {names.SYSTEM[name]}"
     if nearest is None or newest is None or nearest == newest:
         return _remedy(name, newest or nearest, python)
     return f"write {name}=={nearest}, the nearest, or {name}=={newest}, the newest"

@@ -51,6 +51,7 @@ PLACEHOLDERS = frozenset({"fitz", "pytorch", "skimage", "sklearn", "tensorflow-g
 _WILLING = {"sklearn": Version("0.0")}
 """Their releases that are built all the same: this one is empty, and needs the one meant."""
 BUILT_IN = sys.stdlib_module_names
+# fmt: off
 SYSTEM = {
     "anaconda": "name the libraries that you import",
     "conda": "name the libraries that you import",
@@ -61,10 +62,17 @@ SYSTEM = {
     "gcc": "write it into system_packages",
     "java": "write default-jre-headless into system_packages",
     "openjdk": "write default-jre-headless into system_packages",
+    "pkg-resources": "a pip of Debian lists it by mistake; take this line out",
     "python": "python_version says which Python the image has",
+    **dict.fromkeys(
+        (
+            "ca-certificates", "hdf5", "imagemagick", "libffi", "libgcc-ng", "libstdcxx-ng",
+            "nb-conda-kernels", "openssl", "python-abi", "sqlite", "vs2015-runtime", "xz", "zlib",
+        ),
+        "conda does; take this line out, and write into system_packages what you miss",
+    ),
 }
 """What other package managers install, and pip does not."""
-# fmt: off
 _COMMON = (
     "accelerate", "aiohttp", "albumentations", "altair", "astropy", "beautifulsoup4", "black",
     "bokeh", "boto3", "cartopy", "catboost", "category-encoders", "click", "cryptography",

@@ -30,6 +30,7 @@ from tests.projects import a_project
 
 PROJECT = a_project("ipykernel", "numpy==9.9", "gamma[fast]>=1; python_version > '3'")
 IPYKERNEL, NUMPY, GAMMA = PROJECT.libs
+CONDA = a_project("ipykernel", "conda==4.10.3").libs[1]
 ONE, TWO = Version("1.0"), Version("2.0")
 
 
@@ -78,6 +79,12 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "KS302",
             "numpy on the index is an empty package that does not install",
             "take this line out: pandas is among the libs already",
+        ),
+        (
+            NoSuchVersion(lib=CONDA, newest=None),
+            "KS301",
+            "conda==4.10.3 has no release",
+            "pip does not install it: name the libraries that you import",
         ),
         (
             NoSuchVersion(lib=NUMPY, newest=TWO, nearest=ONE),
