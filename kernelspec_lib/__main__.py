@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from kernelspec_lib import keeping
+from kernelspec_lib import keeping, waking
 
 _JUDGING = {"validate", "resolve", "lint"}
 """Commands that leave nothing behind but what they wrote."""
@@ -20,6 +20,7 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 50)
     if keeping.told_again(sys.argv[1:], os.environ):
         return
+    waking.wake(sys.argv[1:], os.environ)
     from kernelspec_lib import cli
 
     try:

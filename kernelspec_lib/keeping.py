@@ -21,7 +21,8 @@ from kernelspec_lib import __version__
 FORMAT = 1
 GOOD_FOR = 600.0
 """Seconds for which the state of the index is believed; as `packages.uv` tells uv."""
-_COMMANDS = ("lint", "resolve")
+COMMANDS = ("lint", "resolve")
+"""What asks the index."""
 _FLAGS = ("-q", "--quiet")
 _VALUED = ("--policy", "--index-url")
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
@@ -115,7 +116,7 @@ def keep(
 def _path(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """Where the run of *arguments* is kept; empty where it never is."""
     kept = home(environment)
-    if not kept or not arguments or arguments[0] not in _COMMANDS:
+    if not kept or not arguments or arguments[0] not in COMMANDS:
         return ""
     rest = iter(arguments[1:])
     for one in rest:

@@ -38,6 +38,7 @@ FLOORS: dict[str, float] = {
     "document": 2,
     "onhub": 1,
     "jsontext": 1.5,
+    "waking": 1.1,
     "keeping": 1,
     "jsonscan": 1,
     "naming": 1,

@@ -9,16 +9,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from kernelspec_lib import waking
 from kernelspec_lib.errors import ToolMissing
-
-_KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
 
 
 def find(environment: Mapping[str, str]) -> str:
     """The path of uv. Raises ToolMissing."""
-    # uv asks sysconfig, which takes longer to load than all else that is needed to start it.
-    beside = os.path.join(os.path.dirname(sys.executable), "uv")  # noqa: PTH118, PTH120
-    if sys.prefix != sys.base_prefix and os.access(beside, os.X_OK):
+    if beside := waking.uv_beside():
         return beside
     try:
         import uv
@@ -50,4 +47,4 @@ def default_index(environment: Mapping[str, str]) -> str:
 
 def bare(environment: Mapping[str, str]) -> dict[str, str]:
     """What every program needs of *environment*, and none of uv's settings."""
-    return {name: environment[name] for name in _KEPT if name in environment}
+    return {name: environment[name] for name in waking.KEPT if name in environment}
