@@ -5,8 +5,8 @@
 Prints medians, their ratios, and the aims; beside each median the least, which on a machine that
 others use too is nearer to the truth, and the load. Which index is asked is settled as for
 `kernelspec` itself: $PIP_INDEX_URL, pip's configuration, pip's default. All programs run from
-bytecode, as pip installs them. The docker build is run once, and only where an engine is there that
-has an image python:X.Y-slim of the Python that runs this.
+bytecode, as pip installs them. Each docker build is run once, and only where an engine is there
+that has an image python:X.Y-slim of the Python that runs this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import contextlib
 import io
 import os
 import statistics
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -27,7 +26,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from measuring import LIBS, POOL, Ran, kernel, run
+from bad_pins import docker
+from measuring import LIBS, POOL, PYTHON, Ran, kernel, run, tell
 
 import kernelspec_lib
 from kernelspec_lib import policy as policies
@@ -36,9 +36,6 @@ from kernelspec_lib.packages import target as targets
 from kernelspec_lib.project import from_document, load, locate
 
 KERNELS = 50
-SYSTEM = "RUN apt-get update && apt-get install --yes --no-install-recommends build-essential\n"
-"""What an image for source distributions begins with."""
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 BAD = ("pandas==2.2.33", "pands", "numpy==0.0.9", "scikit-lern", "matplotlib==99.0", "sqlalchmy",
        "pyarrow==0.0.1", "tqdm==4.0.99", "requests==2.99.1", "openpyxl==77.7")  # fmt: skip
 
@@ -57,10 +54,16 @@ class Bench:
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
 
     def ours(
-        self, folders: Sequence[Path], cache: Path, *, code: int = 0, command: str = "resolve"
+        self,
+        folders: Sequence[Path],
+        cache: Path,
+        *,
+        code: int | None = 0,
+        command: str = "resolve",
+        options: Sequence[str] = (),
     ) -> Ran:
         """One whole `kernelspec resolve`, from the cache in *cache*."""
-        words = [str(Path(sys.executable).parent / "kernelspec"), command, "-q"]
+        words = [str(Path(sys.executable).parent / "kernelspec"), command, "-q", *options]
         seen = self.environment | {"KERNELSPEC_CACHE": str(cache)}
         return run([*words, *map(str, folders)], seen, code=code)
 
@@ -117,8 +120,8 @@ def eleven(bench: Bench) -> None:
     tell("peak of memory, MB", max(one.megabytes for one in own), 150)
 
 
-def bad(bench: Bench) -> float:
-    """One bad pin among eleven, and ten bad ones. Returns the time for the one, in seconds."""
+def bad(bench: Bench) -> None:
+    """One bad pin among eleven, and ten bad ones."""
     one = kernel(bench.fresh("one"), "one", (BAD[0], *LIBS[2:], LIBS[0]), PYTHON)
     ten = kernel(bench.fresh("ten"), "ten", (*BAD, LIBS[0]), PYTHON)
     pairs = []
@@ -139,7 +142,6 @@ def bad(bench: Bench) -> float:
     )
     tell("one bad pin, s", single, 1.0)
     tell("ten against one", many / single, 1.1)
-    return single
 
 
 def fifty(bench: Bench) -> None:
@@ -162,31 +164,6 @@ def fifty(bench: Bench) -> None:
     tell("peak of memory, MB", max(cold.megabytes, warm.megabytes), 150)
 
 
-def docker(bench: Bench, engine: str, single: float) -> None:
-    """The docker build that would have found the bad pin, from no cache: a compiler, then pip."""
-    image = f"python:{PYTHON}-slim"
-    there = subprocess.run([engine, "image", "inspect", image], capture_output=True, check=False)
-    if there.returncode != 0:
-        print(f"\nno docker build: there is no engine with {image}")
-        return
-    for system in (False, True):
-        folder = bench.fresh("docker")
-        (folder / "requirements.txt").write_text("\n".join((*LIBS[2:], LIBS[0], BAD[0])))
-        (folder / "Dockerfile").write_text(
-            f"FROM {image}\n{SYSTEM if system else ''}COPY requirements.txt .\n"
-            "RUN --mount=type=secret,id=ca pip install --upgrade --break-system-packages "
-            f"--cert /run/secrets/ca --index-url {bench.config.url} -r requirements.txt\n"
-        )
-        command = [engine, "build", "--no-cache", "--network=host", str(folder)]
-        if bench.config.ca_bundle:
-            command += ["--secret", f"id=ca,src={bench.config.ca_bundle}"]
-        built = run(command, bench.environment | {"DOCKER_BUILDKIT": "1"}, code=None)
-        what = "with system packages" if system else "with pip alone"
-        print(f"\ndocker build {what} that ends at the bad pin: {built.seconds:.1f} s")
-        assert "No matching distribution" in built.said, built.said
-        tell(f"docker build {what} against one bad pin", built.seconds / single, 100, least=True)
-
-
 def median(runs: Sequence[Ran]) -> float:
     """Of their times, in seconds."""
     return statistics.median(one.seconds for one in runs)
@@ -195,13 +172,6 @@ def median(runs: Sequence[Ran]) -> float:
 def least_processor(runs: Sequence[Ran]) -> float:
     """The least of their times on one core, in seconds."""
     return min(one.processor for one in runs)
-
-
-def tell(what: str, figure: float, aim: float, *, least: bool = False) -> None:
-    """One line: the figure, its aim, and whether it is met."""
-    met = figure >= aim if least else figure <= aim
-    bound = "at least" if least else "at most"
-    print(f"  {what}: {figure:.2f} ({bound} {aim:g}: {'met' if met else 'MISSED'})", flush=True)
 
 
 def main() -> None:
@@ -223,9 +193,10 @@ def main() -> None:
         bench = Bench(root=Path(root), config=config, environment=dict(os.environ), runs=given.runs)
         if "eleven" in wanted:
             eleven(bench)
-        single = bad(bench) if wanted & {"bad", "docker"} else 0
+        if "bad" in wanted:
+            bad(bench)
         if "docker" in wanted:
-            docker(bench, given.engine, single)
+            docker(bench, given.engine)
         if "fifty" in wanted:
             fifty(bench)
     print(f"\nload of the machine in the last minutes: {os.getloadavg()}")

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from kernelspec_lib.packages import uv
+from kernelspec_lib.errors import KernelspecError
+from kernelspec_lib.packages import children, uv
+from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.problems import Conflict, Remedy
 from kernelspec_lib.packages.solving import NO_SOLUTION, Solver
 from kernelspec_lib.project import Lib
@@ -24,11 +28,18 @@ _MOST_RUNS = 40
 """Of uv, a tenth of a second each once it has the pages."""
 _MOST_SECONDS = 30.0
 _MOST_REMEDIES = 3
+_FEW = 3
+"""Libs whose quarrel is looked into at once, and not step by step."""
+_AT_ONCE = 1 + 2 * _FEW
+"""Questions: all of the few, without one of them each, and with another version of one each."""
 _MOST_REASONS = 4
+_ONE = r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:\{[^}]*\})?"
+_MARKER = re.compile(r"\{[^}]*\}")
 _NEEDS = re.compile(
     r"(?P<all>all versions of )?(?P<who>[A-Za-z0-9._-]+)(?P<extra>\[[^\]]*\])?"
-    r"(?:\{[^}]*\})?(?P<of>[<>=!~][^\s]*)? depends? on (?P<what>[A-Za-z0-9._\[\],-]+)"
-    r"(?:\{[^}]*\})?(?P<spec>[<>=!~][^\s]*)?"
+    r"(?:\{[^}]*\})?(?P<of>[<>=!~][^\s]*)? depends? on "
+    rf"(?:one of:(?P<some>(?: {_ONE}[<>=!~][^\s]*)+)"
+    rf"|(?!one of:)(?P<what>{_ONE})(?P<spec>[<>=!~][^\s]*)?)"
 )
 
 
@@ -50,21 +61,53 @@ class _Spent(Exception):
 
 
 @dataclass(kw_only=True)
-class _Search:
+class _Answers:
+    """What comes of sets of requirements: each is asked about once, and many at a time.
+
+    uv waits for the index most of its time, so what will be asked most likely is begun beforehand.
+    """
+
     solver: Solver
     purse: _Purse
-    known: dict[frozenset[str], bool] = field(default_factory=dict)
+    threads: Threads
+    begun: dict[frozenset[str], _Asked] = field(default_factory=dict)
+
+    def begin(self, wanted: Sequence[Requirement]) -> _Asked:
+        """Raises _Spent."""
+        key = frozenset(map(str, wanted))
+        if key not in self.begun:
+            if not self.purse.spend():
+                raise _Spent
+            apart = self.solver.apart()
+            answer = self.threads.hand_out(partial(apart.answer, wanted))
+            self.begun[key] = _Asked(solver=apart, answer=answer)
+        return self.begun[key]
+
+    def of(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        """Raises _Spent, and what the solver raises."""
+        asked = self.begin(wanted)
+        answer = asked.answer()
+        if isinstance(answer, KernelspecError):
+            raise answer
+        self.solver.take(asked.solver)
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A question that a solver of its own is at work on."""
+
+    solver: Solver
+    answer: Callable[[], uv.Compiled | uv.Refused | KernelspecError]
+
+
+@dataclass(kw_only=True)
+class _Search:
+    answers: _Answers
 
     def quarrel(self, libs: Sequence[Lib]) -> bool:
         """Whether *libs* cannot stand together. Raises _Spent."""
-        key = frozenset(lib.pointer for lib in libs)
-        if not key:
-            return False
-        if key not in self.known:
-            if not self.purse.spend():
-                raise _Spent
-            self.known[key] = self.solver.stands([lib.requirement for lib in libs]) is None
-        return self.known[key]
+        return bool(libs) and isinstance(self.answers.of(_lines(libs)), uv.Refused)
 
     def fewest(self, fixed: Sequence[Lib], libs: Sequence[Lib], *, grown: bool) -> list[Lib]:
         """As few of *libs* as quarrel beside *fixed*.
@@ -88,33 +131,61 @@ def explain(
 ) -> Conflict:
     """The quarrel behind *refusal*, uv's words over all *libs*. now: a clock, in seconds."""
     purse = _Purse(now=now, deadline=now() + _MOST_SECONDS)
-    search = _Search(solver=solver, purse=purse)
+    with children.threads(_AT_ONCE) as threads:
+        return _explain(refusal, libs, _Answers(solver=solver, purse=purse, threads=threads))
+
+
+def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Conflict:
+    search = _Search(answers=answers)
     named = [lib for lib in libs if _names(lib.name, _told(refusal))]
+    text = refusal
     try:
+        if 1 < len(named) <= _FEW:
+            _foresee(named, libs, answers)
         within = named if search.quarrel(named) else list(libs)
         blamed = tuple(sorted(search.fewest([], within, grown=False), key=libs.index))
+        if isinstance(answer := answers.of(_lines(blamed)), uv.Refused):
+            text = answer.text or refusal
     except _Spent:
         blamed = tuple(named)
-    answer = solver.solve([lib.requirement for lib in blamed]) if blamed else None
-    text = answer.text if isinstance(answer, uv.Refused) else refusal
-    remedies = tuple(_remedies(blamed, libs, solver, purse))
+    remedies = tuple(_remedies(blamed, libs, answers))
     return Conflict(libs=blamed, explanation=_explained(text), remedies=remedies)
 
 
-def _remedies(
-    blamed: Sequence[Lib], libs: Sequence[Lib], solver: Solver, purse: _Purse
-) -> Iterator[Remedy]:
+def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> None:
+    """Begins what will be asked where *named* are to blame, and all of them. Raises _Spent."""
+    answers.begin(_lines(named))
+    for lib in named:
+        answers.begin(_lines([one for one in named if one is not lib]))
+    for lib in named:
+        if lib.requirement.specifier:
+            answers.begin(_without(lib, libs))
+
+
+def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
     """For each of *blamed* the version that all of *libs* can live with, if there is one."""
+    asked = [lib for lib in blamed if lib.requirement.specifier]
     found = 0
-    for lib in blamed:
-        if not lib.requirement.specifier or found == _MOST_REMEDIES or not purse.spend():
-            continue
-        others = [one.requirement for one in libs if one is not lib]
-        compiled = solver.stands([*others, _loosened(lib.requirement)])
-        for pin in compiled.pins if compiled else ():
-            if pin.name == lib.name:
-                found += 1
-                yield Remedy(lib=lib, version=Version(pin.version))
+    with suppress(_Spent):
+        for lib in asked[:_MOST_REMEDIES]:
+            answers.begin(_without(lib, libs))
+        for lib in asked:
+            answer = answers.of(_without(lib, libs))
+            for pin in answer.pins if isinstance(answer, uv.Compiled) else ():
+                if pin.name == lib.name:
+                    found += 1
+                    yield Remedy(lib=lib, version=Version(pin.version))
+            if found == _MOST_REMEDIES:
+                return
+
+
+def _lines(libs: Sequence[Lib]) -> list[Requirement]:
+    return [lib.requirement for lib in libs]
+
+
+def _without(lib: Lib, libs: Sequence[Lib]) -> list[Requirement]:
+    """What *libs* want, but for the version of *lib*."""
+    return [*(one.requirement for one in libs if one is not lib), _loosened(lib.requirement)]
 
 
 def _loosened(requirement: Requirement) -> Requirement:
@@ -146,6 +217,8 @@ def _explained(text: str) -> str:
             who = f"{found['who']}{extra} {version[2:]}"
         else:
             who = f"{'every ' if found['all'] else ''}{found['who']}{extra}{version}"
-        reasons.append(f"{who} needs {found['what'].rstrip(',.')}{spec.rstrip(',.;')}")
+        needed = [one.rstrip(",.;") for one in _MARKER.sub("", found["some"] or "").split()]
+        needed = needed or [f"{_MARKER.sub('', found['what']).rstrip(',.')}{spec.rstrip(',.;')}"]
+        reasons.append(f"{who} needs {' or '.join(needed)}")
     reasons = list(dict.fromkeys(reasons))
     return "; ".join(reasons[:_MOST_REASONS]) or told

@@ -107,6 +107,8 @@ def resolve_with(
         extras={lib.name: lib.requirement.extras for lib in libs},
     )
     begun = begun or guess.begin(project, config, environment, cache, policy)
+    if begun is not None and begun.new:
+        solver.refreshed.append(True)
     seen = _seen(libs, solver, familiar, begun)
     problems = tuple(_knowing(config, policy, one) for one in seen.problems)
     return _locked(project, solver, policy, seen, problems)

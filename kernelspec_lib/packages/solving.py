@@ -59,7 +59,7 @@ class Solver:
     extras: Mapping[str, Collection[str]] = field(default_factory=dict)
     """What the user's lines want of each package besides, as they are written."""
     refreshed: list[bool] = field(default_factory=list)
-    """Not empty: uv was told once to ask the index for everything, and need not do so again."""
+    """Not empty: uv has asked the index for everything in this run, and need not do so again."""
     finals_only: bool = False
     ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
     """What uv said beforehand, for the first question to come."""
@@ -100,13 +100,37 @@ class Solver:
 
         Raises IndexUnreachable where uv could not look.
         """
+        answer = self.answer(wanted)
+        return answer if isinstance(answer, uv.Compiled) else None
+
+    def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        """As `stands`; where there are none, why, if uv says it."""
         answer = self.solve(wanted)
         if isinstance(answer, uv.Refused):
             if NO_SOLUTION not in answer.text:
                 reason = "uv could not fetch what the libs depend on"
                 raise IndexUnreachable(self.config.shown, reason, "try again")
-            return None
-        return None if self.unfit(answer) else answer
+            return answer
+        return uv.Refused(text="") if self.unfit(answer) else answer
+
+    def apart(self) -> Solver:
+        """One that knows the same, and learns for itself, in a thread of its own."""
+        return replace(
+            self,
+            learnt={name: dict(releases) for name, releases in self.learnt.items()},
+            constraints=dict(self.constraints),
+            foreseen=set(self.foreseen),
+            refreshed=list(self.refreshed),
+            ahead=[],
+        )
+
+    def take(self, other: Solver) -> None:
+        """What *other* learnt is true of the index, and so for this one."""
+        for name, releases in other.learnt.items():
+            self.learnt.setdefault(name, {}).update(releases)
+        self.constraints.update(other.constraints)
+        self.foreseen.update(other.foreseen)
+        self.refreshed.extend(other.refreshed[:1])
 
     def unfit(self, compiled: uv.Compiled) -> list[pylock.Pin]:
         """The pins that cannot be installed on the target, built or not."""
@@ -145,14 +169,15 @@ class Solver:
     def _ask(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         guessed = bool(self.ahead)
         answer = self.ahead.pop() if guessed else self._once(wanted, fresh=False)
-        refused = isinstance(answer, uv.Refused) and (guessed or NO_SOLUTION in answer.text)
-        if refused and guessed and self.cache is None:
-            # The login may not have been known yet: a refusal counts only once all was looked at.
-            return self._once(wanted, fresh=False)
-        if refused and self.cache is not None and not self.refreshed:
+        if isinstance(answer, uv.Compiled) or not (guessed or NO_SOLUTION in answer.text):
+            return answer
+        if self.cache is not None and not self.refreshed:
             # What uv kept may be older than a release that the direct look has just seen.
             self.refreshed.append(True)
-            answer = self._once(wanted, fresh=True)
+            return self._once(wanted, fresh=True)
+        if guessed and (self.cache is None or not _is_quarrel(answer.text)):
+            # The login may not have been known yet: a refusal counts only once all was looked at.
+            return self._once(wanted, fresh=False)
         return answer
 
     def _once(self, wanted: Sequence[Requirement], *, fresh: bool) -> uv.Compiled | uv.Refused:
@@ -240,7 +265,7 @@ class Solver:
         below = sorted((one for one in page.releases if one < version), reverse=True)
         usual = (one for one in below if version.is_prerelease or not one.is_prerelease)
         fitting = (one for one in usual if self._read_quickly(page.of(one)))
-        more = islice(fitting, min(2 * len(known) + 2, _MOST_AHEAD))
+        more = islice(fitting, min(4 * len(known) + 4, _MOST_AHEAD))
         return [(page.name, one) for one in more if one not in known]
 
     def _read_quickly(self, files: Sequence[File]) -> bool:
@@ -318,6 +343,11 @@ class Solver:
         if trouble is not None:
             raise trouble
         return {name: page or Page(name=name) for name, page in pages.items()}
+
+
+def _is_quarrel(refusal: str) -> bool:
+    """Whether uv saw every page before it refused."""
+    return NO_SOLUTION in refusal and "not found" not in refusal
 
 
 def usable(page: Page, version: Version, target: Target, *, built: bool) -> bool:

@@ -57,10 +57,12 @@ class Question:
     """uv, at work on what it was asked. It is ended by `answer` or by `end`."""
 
     def __init__(
-        self, process: subprocess.Popen[str], config: IndexConfig, until: ExitStack
+        self, process: subprocess.Popen[str], config: IndexConfig, until: ExitStack, *, new: bool
     ) -> None:
         """until: what uv needs until it has ended, itself included."""
         self._process, self._config, self._until = process, config, until
+        self.new = new
+        """Whether nothing was kept before: all that it says is of this very run."""
 
     def answer(self) -> Compiled | Refused:
         """What uv says, once it does."""
@@ -107,6 +109,7 @@ def ask(
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="kernelspec-")))
         kept = until.enter_context(_cache(cache))
+        new = not any(kept.glob("simple-v*"))
         options = _written(folder, requirements, constraints, _settings(config, sources, fresh))
         options += ["--cache-dir", str(kept), *(["--refresh"] if fresh else [])]
         options += ["--prerelease", "explicit"] if finals_only else []
@@ -115,7 +118,7 @@ def ask(
         seen = _environment(config, environment)
         process = children.start(command, folder=str(folder), environment=seen)
         until.callback(children.give_up, process)
-        return Question(process, config, until.pop_all())
+        return Question(process, config, until.pop_all(), new=new)
 
 
 def _written(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Barrier
 
 import pytest
 from packaging.requirements import Requirement
@@ -28,11 +29,13 @@ class Rules:
         self.foes = set(foes)
         self.calls = 0
 
-    def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
-        answer = self.solve(wanted)
-        return answer if isinstance(answer, uv.Compiled) else None
+    def apart(self) -> Rules:
+        return self
 
-    def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+    def take(self, other: Rules) -> None:
+        assert other is self
+
+    def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         self.calls += 1
         if self.foes <= {str(one) for one in wanted}:
             return uv.Refused(text=REFUSAL)
@@ -64,6 +67,36 @@ def test_why_is_told_in_short() -> None:
         still,
     )
     assert conflict.explanation == "pandas 2.2.3 needs numpy>=1.23.2; every left needs common<2"
+
+
+def test_a_package_that_has_several_ways_is_told_with_all_of_them() -> None:
+    refusal = (
+        "error: No solution found when resolving dependencies\n  cause: Because all of:\n"
+        "             lib1>=2,<=3\n             lib1>=5,<=7\n         depend on one of:\n"
+        "             lib2[x]{sys_platform == 'linux'}>=1,<=2\n             lib3>=4,<5\n\n"
+        "         And because lib4==1 depends on lib5, we can conclude\n"
+    )
+    assert conflicts._explained(refusal) == (
+        "lib1>=5,<=7 needs lib2[x]>=1,<=2 or lib3>=4,<5; lib4 1 needs lib5"
+    )
+
+
+def test_what_will_be_asked_is_asked_at_once() -> None:
+    """A solver that answers only once all five questions are there."""
+    project = a_project("left==1", "right==1", "other")
+    together = Barrier(5, timeout=30)
+
+    class Waiting(Rules):
+        def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+            together.wait()
+            return super().answer(wanted)
+
+    told = REFUSAL.replace("pandas", "right")
+    rules = Waiting("left==1", "right==1")
+    conflict = conflicts.explain(told, project.libs, rules, still)  # type: ignore[arg-type]
+    assert conflict.libs == project.libs[:2]
+    assert len(conflict.remedies) == 2
+    assert rules.calls == 5
 
 
 def test_remedies_are_for_lines_that_say_a_version() -> None:

@@ -287,6 +287,17 @@ def test_conflict_is_as_small_as_can_be_and_its_remedy_was_tried(
         assert locked(resolved(mended, server.url, environment))["left"] == "0.9"
 
 
+def test_what_uv_has_seen_in_this_run_it_need_not_see_again_before_anyone_is_blamed(
+    environment: Mapping[str, str],
+) -> None:
+    chain = wheel("chain", "1.0", requires=["right==1.0"])
+    with serving(tree([*CATALOGUE, chain])) as server:
+        outcome = resolved(a_project("left==1.0", "chain"), server.url, environment)
+        assert problems(outcome) == [(Conflict, ["left==1.0", "chain"])]
+        asked = [path for path in server.requests if path.endswith("/chain/")]
+    assert len(asked) == 2, "once by the look, and once by uv"
+
+
 def test_an_older_release_that_installs_is_taken_below_a_line(
     environment: Mapping[str, str],
 ) -> None:
