@@ -66,7 +66,7 @@ def podman(churn: Kernel, engine: Engine) -> Iterator[Podman]:
     socket = folder / "api.sock"
     try:
         load(command, engine)
-        with serving(command, socket):
+        with serving(command, socket, folder):
             yield Podman(command=command, host=f"unix://{socket}")
     finally:
         subprocess.run([*command, "rm", "--all", "--force"], capture_output=True, check=False)
@@ -84,9 +84,10 @@ def load(command: Sequence[str], engine: Engine) -> None:
 
 
 @contextmanager
-def serving(command: Sequence[str], socket: Path) -> Iterator[None]:
+def serving(command: Sequence[str], socket: Path, folder: Path) -> Iterator[None]:
+    """podman's API at *socket*. folder: where conmon, its monitor, leaves what it leaves."""
     words = [*command, "system", "service", "--time=0", f"unix://{socket}"]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as service:
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd=folder) as service:
         deadline = time.monotonic() + 30
         while not socket.exists() and time.monotonic() < deadline:
             time.sleep(0.05)

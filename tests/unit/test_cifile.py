@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernelspec_lib import template, yamltext
+from kernelspec_lib.cifile import MAX_JOBS
 from kernelspec_lib.checks.cifile import check
 from kernelspec_lib.project import Unusable
 from tests.template import support
@@ -144,6 +145,13 @@ def test_equal_conditions_of_lint_and_build_are_fine() -> None:
     assert found(f"{LINT}{rules}{BUILD}") == [("KS423", 4, 10)]
 
 
+def test_a_lint_that_no_rule_lets_run_is_told_so() -> None:
+    """Not that its conditions differ from the build's, which is as true and less to the point."""
+    text = f"{LINT}  rules: [{{if: $X, when: never}}]\n{BUILD}"
+    (one,) = check(text, ".gitlab-ci.yml", (), lambda name: None)
+    assert (one.code, one.message) == ("KS423", "no rule lets this lint run by itself")
+
+
 @pytest.mark.parametrize(
     ("text", "places"),
     [
@@ -236,6 +244,7 @@ def test_a_file_of_the_same_repository_is_looked_into() -> None:
         ("a: *gone\n", (1, 4)),
         ("a: '\x01'\n", (1, 5)),
         ("a: " + "[" * 100 + "]" * 100, (1, 44)),
+        ("".join(f"j{n}: {{script: [make]}}\n" for n in range(MAX_JOBS + 1)), (1, 1)),
     ],
 )
 def test_what_cannot_be_relied_on_has_its_place(text: str, place: tuple[int, int]) -> None:
