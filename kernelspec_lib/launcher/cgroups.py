@@ -88,21 +88,33 @@ def _written(path: str, text: str) -> bool:
     return True
 
 
-class Strain:
-    """Tells whether all kernels of one user have come upon their memory limit together.
+def of(pid: int, proc: str = "/proc") -> str | None:
+    """The group that counts the memory of the process *pid*; None: nothing tells."""
+    with contextlib.suppress(OSError), open(f"{proc}/{pid}/cgroup", encoding="utf-8") as file:
+        for line in file:
+            _, controllers, group = line.rstrip("\n").split(":", 2)
+            if "memory" in controllers.split(",") or not controllers:
+                # The root of all is nobody's own, and what lies above it is out of sight.
+                return None if group == "/" or ".." in group else group
+    return None
 
-    The machine then kills one of them, which need not be the one that asked for more; the engine
-    says "out of memory" of each, and not whose limit it was.
+
+class Strain:
+    """Tells whether a group has come upon its memory limit: a kernel, or all of one user together.
+
+    The machine then kills one of those in it, which need not be the one that asked for more.
+    Docker says "out of memory" of each, and not whose limit it was; podman's monitor is often too
+    late to see it, as the group is gone with the kernel.
     """
 
     def __init__(self, group: str | None, root: str = ROOT) -> None:
-        """group: what Docker was told as the parent of a container that runs; None: nothing."""
+        """group: of a container that runs, or what Docker was told as its parent; None: nothing."""
         self.reads: list[int] = []
         self.urgent: list[int] = []
         """Descriptors to wait on, before `look`: for what can be read; for what is urgent."""
         self._at = float("-inf")
         self._folder = self._limit = ""
-        self._count = 0
+        self._count = self._events = 0
         if group is None:
             return
         below = group.strip("/") if "/" in group else f"kernelspec.slice/{group}"
@@ -120,8 +132,10 @@ class Strain:
         """Take notice of what has come."""
         if self.reads:
             with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self.reads[0])
-                self._at = time.monotonic()
+                self._events += os.eventfd_read(self.reads[0])
+                # The end of the group is told as one, too.
+                if self._events > 1 or os.path.exists(self._folder):
+                    self._at = time.monotonic()
         elif (count := self._counted()) > self._count:
             self._at, self._count = time.monotonic(), count
 
@@ -129,6 +143,10 @@ class Strain:
         """Whether it has happened a moment ago."""
         self.look()
         return time.monotonic() - self._at < _LATELY
+
+    def surely(self) -> bool:
+        """The same, where it was not told by what page cache can raise, too."""
+        return bool(self.reads or self.urgent) and self.lately()
 
     def limit(self) -> float | None:
         """Bytes: what they have together at this moment; None where nothing tells."""

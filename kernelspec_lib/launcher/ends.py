@@ -30,8 +30,11 @@ class End:
 
     __slots__ = ("cell", "code", "limit", "oom", "said", "started", "together", "wanted")
 
-    def __init__(self, told: Any, said: str, ear: Ear, strain: Strain, wanted: bool) -> None:
-        """told: the engine's last words of the container; empty: it does not know, or is down."""
+    def __init__(
+        self, told: Any, said: str, ear: Ear, strain: Strain, own: Strain, wanted: bool
+    ) -> None:
+        """told: the engine's last words of the container; empty: it does not know, or is down.
+        strain: of its user's kernels together. own: of this one."""
         state = told.get("State", {})
         self.code: int | None = state.get("ExitCode")
         """Its exit code; None: nobody knows."""
@@ -40,7 +43,7 @@ class End:
         self.started, self.cell = ear.heard, ear.cell
         """started: whether it has answered once. cell: the header of its last cell's request."""
         # The engine says it of a kernel, too, that has outlived a child or a neighbour.
-        self.oom = self.code == _KILLED and bool(state.get("OOMKilled"))
+        self.oom = self.code == _KILLED and (bool(state.get("OOMKilled")) or own.surely())
         self.limit: float | None = told.get("HostConfig", {}).get("Memory") or None
         """Bytes of memory that it had at last, which need not be what it had at first."""
         self.together: float | None = strain.limit() if strain.lately() else None

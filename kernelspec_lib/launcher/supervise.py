@@ -8,6 +8,8 @@ import select
 import signal
 import time
 
+from kernelspec_lib.launcher import cgroups
+from kernelspec_lib.launcher.cgroups import Strain
 from kernelspec_lib.launcher.ear import Ear
 from kernelspec_lib.launcher.ends import End
 from kernelspec_lib.launcher.engine import Engine, EngineDown, EngineRefused
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kernelspec_lib.launcher.call import Call
-    from kernelspec_lib.launcher.cgroups import Strain
 
 _GRACE = 2.0
 """Seconds that a kernel has after SIGTERM. Jupyter kills the launcher half a second later."""
@@ -90,6 +91,7 @@ class Supervisor:
     def __init__(self, running: Running, call: Call, signals: Signals) -> None:
         self._running, self._signals = running, signals
         self._ear = Ear(call.connection, call.owner)
+        self._own = Strain(None)
         self._wanted = False
         self._deadline: float | None = None
         self._buffer = b""
@@ -99,6 +101,7 @@ class Supervisor:
         """The end of the kernel, whose container is then removed."""
         if pid := self._told().get("State", {}).get("Pid"):
             self._running.watchdog.aim(pid)
+            self._own = Strain(cgroups.of(pid))
         while self._goes_on():
             pass
         return self._bury()
@@ -107,12 +110,15 @@ class Supervisor:
         """Wait for the next thing to happen. False: the kernel has ended, or must."""
         output = self._running.output.fileno()
         ear = self._ear.fileno()
-        strain = self._running.strain
-        fds = [*self._signals.fds, output, *strain.reads, *([ear] if ear >= 0 else ())]
+        strains = (self._running.strain, self._own)
+        fds = [*self._signals.fds, output, *([ear] if ear >= 0 else ())]
+        fds += [one for strain in strains for one in strain.reads]
+        urgent = [one for strain in strains for one in strain.urgent]
         due = [one for one in (self._deadline, self._ear.due()) if one is not None]
         left = max(min(due) - time.monotonic(), 0) if due else None
-        ready = select.select(fds, [], strain.urgent, left)[0]
-        strain.look()
+        ready = select.select(fds, [], urgent, left)[0]
+        for strain in strains:
+            strain.look()
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return False
         if self._signals.server_ended():
@@ -201,6 +207,5 @@ class Supervisor:
             self._running.watchdog.release()
         except (EngineDown, EngineRefused):
             self._running.watchdog.give_up()
-        return End(
-            told, self._tail.decode(errors="replace"), self._ear, self._running.strain, self._wanted
-        )
+        said = self._tail.decode(errors="replace")
+        return End(told, said, self._ear, self._running.strain, self._own, self._wanted)

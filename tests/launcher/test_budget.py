@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,49 @@ def test_version_2_counts_itself_and_is_waited_on(tmp_path: Path) -> None:
     assert (len(strain.urgent), strain.lately(), strain.limit()) == (1, False, None)
     (group / "memory.events.local").write_text("low 0\nmax 40\noom 2\noom_kill 2\n")
     assert strain.lately()
+
+
+@pytest.mark.parametrize(
+    ("told", "group"),
+    [
+        ("12:pids:/x\n5:cpu,memory:/kernelspec/ada/libpod-1\n0::/y\n", "/kernelspec/ada/libpod-1"),
+        ("0::/kernelspec.slice/one\n", "/kernelspec.slice/one"),
+        ("5:memory:/\n", None),
+        ("0::/../../other\n", None),
+        ("", None),
+    ],
+)
+def test_the_group_of_a_process(told: str, group: str | None, tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_text(told)
+    assert cgroups.of(7, str(tmp_path)) == group
+    assert cgroups.of(8, str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "gone", "after", "strained"),
+    [
+        (1, False, 0, True),  # more than its limit
+        (1, True, 0, False),  # the group has ended, and that was all
+        (2, True, 0, True),  # both, seen at once
+        (1, True, 1, True),  # both, the end told late
+    ],
+)
+def test_the_end_of_a_group_is_not_taken_for_its_limit(
+    before: int, gone: bool, after: int, strained: bool, tmp_path: Path
+) -> None:
+    group = tmp_path / "memory/kernelspec/ada"
+    group.mkdir(parents=True)
+    for name in ("memory.oom_control", "cgroup.event_control"):
+        (group / name).touch()
+    strain = cgroups.Strain("/kernelspec/ada", str(tmp_path))
+    os.eventfd_write(strain.reads[0], before)
+    if gone:
+        shutil.rmtree(group)
+    strain.look()
+    if after:
+        os.eventfd_write(strain.reads[0], after)
+    assert strain.surely() == strained
 
 
 def test_without_a_group_nothing_is_strained(tmp_path: Path) -> None:

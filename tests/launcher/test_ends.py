@@ -17,17 +17,20 @@ def told(
     code: int,
     *,
     oom: bool = False,
+    own: bool = False,
     memory: int = 0,
     group: float | None = None,
     policy: dict[str, Any] | None = None,
 ) -> str:
-    """The note of a kernel that ended so. group: the limit of all kernels, if it was come upon."""
+    """The note of a kernel that ended so. group: the limit of all kernels, if it was come upon.
+    own: whether its own limit was, as its own group tells."""
     last = {"State": {"ExitCode": code, "OOMKilled": oom}, "HostConfig": {"Memory": memory}}
     strain: Any = SimpleNamespace(lately=lambda: group is not None, limit=lambda: group)
     ear: Any = SimpleNamespace(heard=True, cell=None)
     call: Any = SimpleNamespace(asked={"kernel": "churn"}, engine="Docker")
     terms = Terms(policy or {}, {"memory": "256m"}, "ada")
-    return ends.note(ends.End(last, "", ear, strain, wanted=False), call, terms)
+    ours: Any = SimpleNamespace(surely=lambda: own)
+    return ends.note(ends.End(last, "", ear, strain, ours, wanted=False), call, terms)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,12 @@ def test_how_to_ask_for_more_memory(memory: int, policy: dict[str, Any], remedy:
 
 def test_the_limit_is_that_in_force_when_it_died() -> None:
     assert "than its limit of 768 MiB" in told(137, oom=True, memory=768 * M)
+
+
+def test_an_engine_that_missed_whose_memory_it_was() -> None:
+    assert "than its limit of 768 MiB" in told(137, own=True, memory=768 * M)
+    assert "killed from outside" in told(137, memory=768 * M)
+    assert "memory" not in told(1, own=True, memory=768 * M)
 
 
 def test_all_of_a_users_kernels_together() -> None:

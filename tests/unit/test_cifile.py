@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernelspec_lib import template, yamltext
-from kernelspec_lib.cifile import MAX_JOBS
 from kernelspec_lib.checks.cifile import check
+from kernelspec_lib.cifile import MAX_JOBS
 from kernelspec_lib.project import Unusable
 from tests.template import support
 
