@@ -15,7 +15,7 @@ import pytest
 from kernelspec_lib.delivery.engine import Engine
 from tests.docker import launched
 from tests.docker.conftest import LOGIN, Kernel
-from tests.docker.test_line import SLEEP, UID, WHERE_AM_I, Running, containers, inspected, none_left
+from tests.docker.test_line import SLEEP, UID, Running, at_home, containers, inspected, none_left
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
 
@@ -36,22 +36,7 @@ def running(
 
 
 def test_a_cell_runs_in_the_container_as_its_owner(running: Running) -> None:
-    stdout, error = running.execute(WHERE_AM_I % {"python": os.__file__})
-    assert error == ""
-    said = json.loads(stdout)
-    del said["ipykernel"]
-    assert said == {
-        "first process": "docker-init",
-        "dockerenv": True,
-        "connection file": True,
-        "uid": UID,
-        "user": LOGIN,
-        "folder": f"/home/{LOGIN}/work",
-        "home": True,
-        "capabilities": ["0" * 16],
-        "alpha": "1.1",
-        "host's python": False,
-    }
+    assert at_home(running)
 
 
 def test_the_container_has_the_limits_and_labels(running: Running, engine: Engine) -> None:

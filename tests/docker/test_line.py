@@ -119,12 +119,12 @@ def inspected(engine: Engine) -> dict[str, Any]:
     return value[0]
 
 
-def test_a_cell_runs_in_the_container_with_the_locked_versions(running: Running) -> None:
+def at_home(running: Running) -> str:
+    """The version of ipykernel in a kernel that is where it should be, and who it should be."""
     stdout, error = running.execute(WHERE_AM_I % {"python": os.__file__})
     assert error == ""
-    locked = (running.kernel.folder / "requirements.lock").read_text()
     said = json.loads(stdout)
-    assert f"ipykernel=={said.pop('ipykernel')} " in locked
+    version: str = said.pop("ipykernel")
     assert said == {
         "first process": "docker-init",
         "dockerenv": True,
@@ -137,6 +137,12 @@ def test_a_cell_runs_in_the_container_with_the_locked_versions(running: Running)
         "alpha": "1.1",
         "host's python": False,
     }
+    return version
+
+
+def test_a_cell_runs_in_the_container_with_the_locked_versions(running: Running) -> None:
+    locked = (running.kernel.folder / "requirements.lock").read_text()
+    assert f"ipykernel=={at_home(running)} " in locked
 
 
 def test_what_the_kernel_writes_is_its_owners(running: Running) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,18 +89,17 @@ def running(account: pwd.struct_passwd, site: Site, churn: Kernel) -> Iterator[R
         yield one
 
 
+def _as_user(account: pwd.struct_passwd, variables: Mapping[str, str]) -> list[str]:
+    """What a command of *account*'s begins with, that sees *variables* as well."""
+    more = [f"{name}={text}" for name, text in variables.items()]
+    return ["runuser", "-u", account.pw_name, "--", "env", *more]
+
+
 def launch(
     account: pwd.struct_passwd, *words: str, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """One call of sudo by a user that is expected to be refused."""
-    command = [
-        "runuser",
-        "-u",
-        account.pw_name,
-        "--",
-        "env",
-        *(f"{k}={v}" for k, v in more.items()),
-    ]
+    command = _as_user(account, more)
     return subprocess.run(
         [*command, "timeout", "20", "sudo", "-n", *words],
         capture_output=True,
@@ -232,14 +231,7 @@ def refused(
     account: pwd.struct_passwd, site: Site, engine: Engine, kernel: str, path: str, **more: str
 ) -> str:
     """What a call says that starts no container: at once, or in the notebook until it is ended."""
-    command = [
-        "runuser",
-        "-u",
-        account.pw_name,
-        "--",
-        "env",
-        *(f"{k}={v}" for k, v in more.items()),
-    ]
+    command = _as_user(account, more)
     with subprocess.Popen(
         [*command, "sh", "-c", 'sudo -n "$@"; exit $?', "server", str(site.launcher), kernel, path],
         stderr=subprocess.PIPE,
