@@ -21,7 +21,8 @@ from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import children, uv
 from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.problems import Conflict, Remedy
-from kernelspec_lib.packages.solving import NO_SOLUTION, Solver
+from kernelspec_lib.packages.refusals import NO_SOLUTION
+from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
 
 _MOST_RUNS = 40

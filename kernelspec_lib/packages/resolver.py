@@ -35,7 +35,8 @@ from kernelspec_lib.packages.problems import (
     UnknownLib,
     is_error,
 )
-from kernelspec_lib.packages.solving import NO_SOLUTION, Solver
+from kernelspec_lib.packages.refusals import NO_SOLUTION
+from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Lib
 

@@ -7,7 +7,6 @@ what was learnt; everything learnt is true of the index, so this comes to an end
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,23 +19,16 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import pylock, uv
+from kernelspec_lib.packages import pylock, refusals, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.readings import Readings
 from kernelspec_lib.packages.target import Target
 
-NO_SOLUTION = "No solution found"
 _ROUNDS = 16
 _MOST_AHEAD, _THREADS = 64, 8
 """Releases that are read before uv asks for them, at the most, and how many at once."""
-_NO_WHEELS = re.compile(
-    r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:[<>=!~]=?\S*)? ha(?:s|ve) no usable wheels"
-)
-_YANKED = re.compile(r"([A-Za-z0-9._-]+)==(\S+) was yanked")
-_PINNED = re.compile(r"depends? on ([A-Za-z0-9._-]+==[^\s,]+)")
-_WHEELS_REQUIRED = re.compile(r"Wheels are required for `([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +99,7 @@ class Solver:
         """As `stands`; where there are none, why, if uv says it."""
         answer = self.solve(wanted)
         if isinstance(answer, uv.Refused):
-            if NO_SOLUTION not in answer.text:
+            if refusals.NO_SOLUTION not in answer.text:
                 reason = "uv could not fetch what the libs depend on"
                 raise IndexUnreachable(self.config.shown, reason, "try again")
             return answer
@@ -169,13 +161,13 @@ class Solver:
     def _ask(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         guessed = bool(self.ahead)
         answer = self.ahead.pop() if guessed else self._once(wanted, fresh=False)
-        if isinstance(answer, uv.Compiled) or not (guessed or NO_SOLUTION in answer.text):
+        if isinstance(answer, uv.Compiled) or not (guessed or refusals.NO_SOLUTION in answer.text):
             return answer
         if self.cache is not None and not self.refreshed:
             # What uv kept may be older than a release that the direct look has just seen.
             self.refreshed.append(True)
             return self._once(wanted, fresh=True)
-        if guessed and (self.cache is None or not _is_quarrel(answer.text)):
+        if guessed and (self.cache is None or not refusals.is_quarrel(answer.text)):
             # The login may not have been known yet: a refusal counts only once all was looked at.
             return self._once(wanted, fresh=False)
         return answer
@@ -195,8 +187,7 @@ class Solver:
 
     def _may_be_built(self, refusal: str) -> bool:
         """Lets packages be built that have sources and that uv missed wheels of; False: no more."""
-        found = [*_WHEELS_REQUIRED.findall(refusal), *_NO_WHEELS.findall(refusal)]
-        named = dict.fromkeys(str(canonicalize_name(one)) for one in found)
+        named = refusals.without_wheels(refusal)
         return self.let_build([name for name in named if name not in self.learnt])
 
     def let_build(self, names: Sequence[str]) -> bool:
@@ -222,9 +213,7 @@ class Solver:
 
         Source: PEP 592, for == and ===. uv takes them only where the user pins them.
         """
-        told = " ".join(refusal.split())
-        withdrawn = {f"{name}=={version}" for name, version in _YANKED.findall(told)}
-        more = withdrawn & set(_PINNED.findall(told)) - self.constraints.keys()
+        more = refusals.withdrawn(refusal) - self.constraints.keys()
         self.constraints.update(dict.fromkeys(sorted(more)))
         return bool(more)
 
@@ -343,11 +332,6 @@ class Solver:
         if trouble is not None:
             raise trouble
         return {name: page or Page(name=name) for name, page in pages.items()}
-
-
-def _is_quarrel(refusal: str) -> bool:
-    """Whether uv saw every page before it refused."""
-    return NO_SOLUTION in refusal and "not found" not in refusal
 
 
 def usable(page: Page, version: Version, target: Target, *, built: bool) -> bool:

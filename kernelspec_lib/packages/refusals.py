@@ -1,0 +1,33 @@
+"""What the words mean with which uv refuses: its exit code is the same for all."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.utils import canonicalize_name
+
+NO_SOLUTION = "No solution found"
+_NO_WHEELS = re.compile(
+    r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:[<>=!~]=?\S*)? ha(?:s|ve) no usable wheels"
+)
+_YANKED = re.compile(r"([A-Za-z0-9._-]+)==(\S+) was yanked")
+_PINNED = re.compile(r"depends? on ([A-Za-z0-9._-]+==[^\s,]+)")
+_WHEELS_REQUIRED = re.compile(r"Wheels are required for `([^`]+)`")
+
+
+def is_quarrel(refusal: str) -> bool:
+    """Whether uv saw every page before it found that nothing stands together."""
+    return NO_SOLUTION in refusal and "not found" not in refusal
+
+
+def without_wheels(refusal: str) -> list[str]:
+    """The packages, each once and normalised, that uv missed wheels of."""
+    found = [*_WHEELS_REQUIRED.findall(refusal), *_NO_WHEELS.findall(refusal)]
+    return list(dict.fromkeys(str(canonicalize_name(one)) for one in found))
+
+
+def withdrawn(refusal: str) -> set[str]:
+    """As "name==version", releases that were withdrawn and that packages pin all the same."""
+    told = " ".join(refusal.split())
+    gone = {f"{name}=={version}" for name, version in _YANKED.findall(told)}
+    return gone & set(_PINNED.findall(told))
