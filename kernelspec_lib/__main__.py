@@ -21,10 +21,13 @@ def main() -> None:
     if keeping.told_again(sys.argv[1:], os.environ):
         return
     waking.wake(sys.argv[1:], os.environ)
-    from kernelspec_lib import cli
-
     try:
-        cli.main()
+        from kernelspec_lib import cli
+
+        try:
+            cli.main()
+        finally:
+            waking.end()
     except SystemExit as ended:
         if _JUDGING.intersection(sys.argv[1:2]) and isinstance(ended.code, int):
             _end(ended.code)

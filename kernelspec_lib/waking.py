@@ -1,13 +1,15 @@
 """What uv does before anything else, begun while the command line is still loaded.
 
 On a first run uv looks at the Python that it is called with: it starts it, which takes it a tenth
-of a second, and keeps what it saw. Nobody waits for this, and where it is not ready in time uv
-looks for itself. The module is loaded before everything else, so it stands on little.
+of a second, and keeps what it saw. Where this fails, uv will look for itself.
+
+The module is loaded before everything else, so it stands on little.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +22,9 @@ _NOWHERE = (
     (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
 )
+
+_woken: list[int] = []
+"""The process that was begun, until somebody has waited for it."""
 
 
 def uv_beside() -> str:
@@ -46,6 +51,22 @@ def wake(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     command += ["--quiet", "--cache-dir", cache, sys.executable]
     seen = {name: environment[name] for name in KEPT if name in environment}
     try:
-        os.posix_spawn(uv, command, seen, file_actions=_NOWHERE)
+        _woken.append(os.posix_spawn(uv, command, seen, file_actions=_NOWHERE))
     except OSError:
         return
+
+
+def ready() -> None:
+    """Waits until uv has looked, if it was woken: it would only begin the same once more."""
+    while _woken:
+        try:
+            os.waitpid(_woken.pop(), 0)
+        except ChildProcessError:
+            return
+
+
+def end() -> None:
+    """Nobody will ask uv anything: nothing of what was woken is left behind."""
+    for process in _woken:
+        os.kill(process, signal.SIGKILL)
+    ready()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from kernelspec_lib import waking
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.packages import uv
@@ -27,6 +28,7 @@ def begin(
     """
     target = targets.of(project, policy.images)
     wanted = [lib.requirement for lib in targets.counted(project.libs, target)]
+    waking.ready()
     with suppress(KernelspecError):
         return uv.ask(wanted, config, target, environment, cache)
     return None

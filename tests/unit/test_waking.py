@@ -14,17 +14,16 @@ from kernelspec_lib.packages import binaries
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The programs that were started; they run to their end."""
+    """The programs that were started."""
     calls: list[list[str]] = []
     spawn = os.posix_spawn
 
-    def waited(path: str, argv: list[str], env: dict[str, str], **given: object) -> None:
+    def counted(path: str, argv: list[str], env: dict[str, str], **given: object) -> int:
         calls.append(argv)
         assert "A_TOKEN" not in env
-        _, status = os.waitpid(spawn(path, argv, env, **given), 0)  # type: ignore[arg-type]
-        assert status == 0
+        return spawn(path, argv, env, **given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(os, "posix_spawn", waited)
+    monkeypatch.setattr(os, "posix_spawn", counted)
     return calls
 
 
@@ -37,6 +36,7 @@ def test_uv_keeps_what_it_saw_where_it_will_look_for_it(
     started: list[list[str]], environment: dict[str, str], tmp_path: Path
 ) -> None:
     waking.wake(["lint", "churn"], environment)
+    waking.ready()
     assert len(started) == 1
     # Breaks where another uv keeps it otherwise: then nothing is gained.
     assert list((tmp_path / "cache" / "uv").glob("interpreter-v*/*/*"))
@@ -61,6 +61,19 @@ def test_without_uv_or_a_home_nothing_is_done(
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     waking.wake(["lint", "churn"], environment)
     assert started == []
+
+
+def test_what_was_woken_is_not_left_behind(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[int] = []
+    monkeypatch.setattr(waking, "_woken", woken)
+    waking.wake(["lint", "churn"], environment)
+    (process,) = woken
+    waking.end()
+    assert not woken
+    assert not Path(f"/proc/{process}").exists()
+    waking.end()
 
 
 def test_uv_is_found_beside_the_python_of_a_virtual_environment() -> None:
