@@ -302,6 +302,10 @@ def _conflict(conflict: Conflict) -> tuple[str, str]:
         hint = f"write {ways[0]}" if ways else "take another version, or another library"
         return f"what {lines[0]} needs cannot be met{why}", hint
     hint = "loosen or change one of them"
-    if ways:
-        hint = f"write {' or '.join(ways)}: with all other lines as they are, that resolves"
+    joined = " or ".join(ways)
+    joined = joined or " and ".join(
+        f"{one.lib.requirement.name}=={one.version}" for one in conflict.together
+    )
+    if joined:
+        hint = f"write {joined}: with all other lines as they are, that resolves"
     return f"{', '.join(lines[:-1])} and {lines[-1]} cannot stand together{why}", hint

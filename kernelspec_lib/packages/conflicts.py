@@ -150,7 +150,8 @@ def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Conflict:
     except _Spent:
         blamed = tuple(named)
     remedies = tuple(_remedies(blamed, libs, answers))
-    return Conflict(libs=blamed, explanation=_explained(text), remedies=remedies)
+    together = () if remedies else tuple(_together(blamed, libs, answers))
+    return Conflict(libs=blamed, explanation=_explained(text), remedies=remedies, together=together)
 
 
 def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> None:
@@ -187,6 +188,23 @@ def _lines(libs: Sequence[Lib]) -> list[Requirement]:
 def _without(lib: Lib, libs: Sequence[Lib]) -> list[Requirement]:
     """What *libs* want, but for the version of *lib*."""
     return [*(one.requirement for one in libs if one is not lib), _loosened(lib.requirement)]
+
+
+def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
+    """The versions of *blamed*, all of them changed, that all of *libs* can live with.
+
+    Two lines may quarrel with a third each, and with each other: to change one is not enough.
+    """
+    loose = [lib for lib in blamed if lib.requirement.specifier]
+    if len(loose) < 2:
+        return
+    others = [one.requirement for one in libs if one not in loose]
+    with suppress(_Spent):
+        answer = answers.of([*others, *(_loosened(lib.requirement) for lib in loose)])
+        pins = answer.pins if isinstance(answer, uv.Compiled) else ()
+        versions = {pin.name: Version(pin.version) for pin in pins}
+        for lib in loose if versions else ():
+            yield Remedy(lib=lib, version=versions[lib.name])
 
 
 def _loosened(requirement: Requirement) -> Requirement:

@@ -158,6 +158,8 @@ class Conflict:
     """Which needs what, such as "pandas 2.2.3 needs numpy>=1.23.2"."""
     remedies: tuple[Remedy, ...] = ()
     """Each of them was resolved, with all the other lines."""
+    together: tuple[Remedy, ...] = ()
+    """Where none of them would do alone: what resolves if all these lines are changed."""
 
 
 Problem: TypeAlias = (

@@ -107,6 +107,23 @@ def test_remedies_are_for_lines_that_say_a_version() -> None:
     assert conflict.remedies == (Remedy(lib=project.libs[0], version=Version("7")),)
 
 
+class ThreeQuarrels(Rules):
+    """left quarrels with right, and each of them with another one."""
+
+    def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        lines = {str(one) for one in wanted}
+        pairs = ({"left==1", "right==1"}, {"left==1", "lib1==1"}, {"right==1", "lib2==1"})
+        self.foes = next((one for one in pairs if one <= lines), {"none of them"})
+        return super().answer(wanted)
+
+
+def test_where_no_line_would_do_alone_all_of_them_are_changed() -> None:
+    libs = a_project("left==1", "right==1", "lib1==1", "lib2==1").libs
+    told = conflicts.explain(REFUSAL, libs, ThreeQuarrels(), still)  # type: ignore[arg-type]
+    assert (told.libs, told.remedies) == (libs[:2], ())
+    assert told.together == tuple(Remedy(lib=lib, version=Version("7")) for lib in libs[:2])
+
+
 def test_where_time_is_up_uv_s_words_must_do() -> None:
     ticks = iter(range(0, 100_000, 1000))
     project = a_project("pandas==2.2.3", "numpy==1.21", "other")

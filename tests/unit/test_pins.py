@@ -194,6 +194,10 @@ def test_conflict_is_told_at_each_of_its_lines() -> None:
 
 def test_conflict_tells_what_was_tried_and_resolves() -> None:
     remedies = (Remedy(lib=NUMPY, version=ONE), Remedy(lib=GAMMA, version=TWO))
+    both = Conflict(libs=(NUMPY, GAMMA), explanation="", together=remedies)
+    assert {one.hint for one in pins.check(PROJECT, Unresolved(problems=(both,)))} == {
+        "write numpy==1.0 and gamma==2.0: with all other lines as they are, that resolves"
+    }
     conflict = Conflict(libs=(NUMPY, GAMMA), explanation="", remedies=remedies)
     found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
     assert {one.hint for one in found} == {
