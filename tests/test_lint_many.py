@@ -28,6 +28,8 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KERNELSPEC_POLICY", raising=False)
     monkeypatch.setenv("KERNELSPEC_CACHE", str(tmp_path / "cache"))
+    # What this machine tells its pip would be named on standard error.
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
 
 
 @pytest.fixture
@@ -147,6 +149,17 @@ def test_equal_kernels_are_resolved_once(
     locks = {path.read_text() for path in Path("hub").glob("*/requirements.lock")}
     assert len(locks) == 1
     assert len(list(Path("hub").glob("*/requirements.lock"))) == 6
+
+
+def test_what_pip_is_told_of_versions_has_no_say_and_is_named(
+    kernel: Make, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONSTRAINT", "/srv/constraints.txt")
+    kernel("a", "alpha")
+    for _ in ("asked", "kept"):
+        code, _, err = run("resolve", "a")
+        assert (code, err.splitlines()[0]) == (0, "pip's constraint has no say in a lock")
+    assert run("resolve", "a", "-q")[2] == ""
 
 
 def test_a_second_run_asks_nothing_and_no_cache_asks_again(

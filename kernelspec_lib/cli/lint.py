@@ -324,12 +324,16 @@ def _resolve(
 
 
 def _good(done: Sequence[Resolved], wanted: Resolving, *, each: bool) -> list[str]:
-    """What is told of the locks that are good."""
+    """What is told of the locks that are good, and of what had no say in them."""
+    from kernelspec_lib.packages import settings
+
+    without = [f"pip's {one} has no say in a lock" for one in settings.unheeded(os.environ)]
     state = "as the index still offers them" if wanted.locked else "pinned and hashed"
     if not each and done:
         number = sum(len(one.lock.packages) for one in done if one.lock)
-        return [f"{len(done)} locks: {number} packages, {state}"]
-    return [f"{one.path}: {_counted(one.lock)}, {state}" for one in done if one.lock]
+        return [*without, f"{len(done)} locks: {number} packages, {state}"]
+    kept = [f"{one.path}: {_counted(one.lock)}, {state}" for one in done if one.lock]
+    return [*without, *kept]
 
 
 def _counted(lock: Lock) -> str:

@@ -168,6 +168,17 @@ def _said(name: str, environment: Mapping[str, str], pip: Mapping[str, str]) -> 
     return (environment.get(variable) or pip.get(name, "")).strip()
 
 
+def unheeded(environment: Mapping[str, str]) -> list[str]:
+    """What of pip's settings would change the versions it takes, and has no say here.
+
+    They are of one machine, and a lock is of the kernel: whoever resolves it gets the same.
+    """
+    pip = pipconf.read(environment)
+    off = {"", "0", "false", "no", "off", "n", "f"}
+    names = ("constraint", "pre", "no-binary", "only-binary")
+    return [one for one in names if _said(one, environment, pip).lower() not in off]
+
+
 def _number(
     names: tuple[str, ...], environment: Mapping[str, str], pip: Mapping[str, str]
 ) -> float | None:

@@ -15,6 +15,7 @@ from kernelspec_lib.delivery import secrets
 from kernelspec_lib.errors import IndexUnreachable, UsageError
 from kernelspec_lib.packages import settings, uv
 from kernelspec_lib.packages.index import IndexConfig, configure, open_index, signed_in
+from kernelspec_lib.packages.settings import unheeded
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.packages.transport import Patience
 from kernelspec_lib.policy import Policy
@@ -69,6 +70,14 @@ def test_further_places_are_known_and_not_asked(name: str) -> None:
     config = of(**{name: "https://other.example/simple /srv/wheels"})
     assert config.extra_urls
     assert "other.example" not in repr(config)
+
+
+def test_what_has_no_say_in_a_lock_is_known_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "pip.conf"
+    file.write_text("[install]\nno-binary = numpy\n")
+    told = {"PIP_CONSTRAINT": "/srv/constraints.txt", "PIP_PRE": "1", "PIP_CONFIG_FILE": str(file)}
+    assert unheeded(NOTHING | told) == ["constraint", "pre", "no-binary"]
+    assert unheeded(NOTHING | {"PIP_PRE": "no", "PIP_CONFIG_FILE": "/dev/null"}) == []
 
 
 def test_a_proxy_of_pip_s_own_is_for_every_host(tmp_path: Path) -> None:
