@@ -413,3 +413,10 @@ def test_bytes_that_are_no_text_are_told_once() -> None:
 
 def test_of_a_file_that_is_something_else_the_first_lines_are_told() -> None:
     assert len(told("import this\n" * 5_000)) == 20
+
+
+@pytest.mark.parametrize(
+    ("line", "column"), [("ENV A=${B", 5), ('WORKDIR "a', 9), ("COPY ${B /x", 6)]
+)
+def test_a_word_that_cannot_be_filled_in_has_its_place(line: str, column: int) -> None:
+    assert ("KS402", 2, column) in found(f"FROM a\n{line}\nUSER 1\n")

@@ -114,7 +114,13 @@ def test_ks003_reading_goes_on_after(
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("", (1, 1)), ('{"a": "b\n}', (1, 7)), ('{"a": [1}', (1, 9)), ('{"a": 1', (1, 8))],
+    [
+        ("", (1, 1)),
+        ('{"a": "b\n}', (1, 7)),
+        ('{"a": [1}', (1, 9)),
+        ('{"a": 1', (1, 8)),
+        ('{"a": 1, [}', (1, 10)),
+    ],
 )
 def test_ks003_reading_stops_at(text: str, place: tuple[int, int]) -> None:
     source = read(text)

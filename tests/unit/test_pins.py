@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from kernelspec_lib.checks import pins
+from kernelspec_lib.checks import locked, pins
 from kernelspec_lib.packages import lock
 from kernelspec_lib.packages.lock import Garbled, Lock, LockedPackage
 from kernelspec_lib.packages.metadata import Trust
@@ -26,6 +26,7 @@ from kernelspec_lib.packages.problems import (
     Yanked,
 )
 from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.packages.standing import Loss, Lost, Standing
 from tests.projects import a_project
 
 PROJECT = a_project("ipykernel", "numpy==9.9", "gamma[fast]>=1; python_version > '3'")
@@ -297,6 +298,14 @@ def _of(*packages: tuple[str, str]) -> Lock:
         for name, text in packages
     )
     return Lock(python_version="3.11", fingerprint="0" * 64, packages=known)
+
+
+def test_a_lost_package_that_no_line_asks_for_is_told_at_libs() -> None:
+    (package,) = _of(("beside", "")).packages
+    lost = Lost(package=package, loss=Loss.RELEASE, reason="", asked_by=())
+    (found,) = locked.check(PROJECT, Standing(lost=(lost,), problems=(), trouble=None))
+    assert (found.code, found.pointer, found.span.line) == ("KS310", "/libs", 4)
+    assert found.message == f"requirements.lock names beside 1, and {Loss.RELEASE.value}"
 
 
 @pytest.mark.parametrize(
