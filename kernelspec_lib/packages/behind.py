@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import locking
+from kernelspec_lib.packages import early, locking, uv
 from kernelspec_lib.packages.problems import Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
@@ -87,10 +87,11 @@ def _tried(pinned: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
 
 def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
     """Those of *libs* that bring something to build; None: nobody can tell."""
-    free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[], finals_only=True)
+    free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[])
+    asked = [lib.name for lib in libs if lib.requirement.specifier.prereleases]
     try:
-        answer = free.stands([lib.requirement for lib in libs])
-        if answer is None:
+        answer = early.settled(free, [lib.requirement for lib in libs], asked)
+        if isinstance(answer, uv.Refused) or free.unfit(answer):
             return None
         packages = locking.chosen(answer, libs, free, free.index.recent())
     except KernelspecError:

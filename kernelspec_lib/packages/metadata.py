@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from threading import Lock
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+_PARSING = Lock()
 
 
 class Trust(StrEnum):
@@ -28,3 +34,15 @@ class Metadata:
 
 
 NOTHING = Metadata()
+
+
+@lru_cache(maxsize=2048)
+def parsed(text: str) -> Requirement | None:
+    """The requirement in *text*; None: it is none. Many kernels have the same ones."""
+    try:
+        # CPython up to 3.11 counts the depth of what threads parse together (gh-106905), and breaks
+        # off with a SystemError.
+        with _PARSING:
+            return Requirement(text)
+    except (InvalidRequirement, RecursionError, ValueError):
+        return None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages.metadata import NOTHING, Metadata
+from kernelspec_lib.packages.metadata import NOTHING, Metadata, parsed
 from kernelspec_lib.packages.target import Target
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _holding(needs: Sequence[str], extras: set[str], target: Target) -> Iterator
         # Most are for extras that nobody wants, and reading them takes longer than all else.
         if len(extras) == 1 and _OF_EXTRA.search(text):
             continue
-        need = _parsed(text)
+        need = parsed(text)
         if need is None or need.url is not None:
             continue
         if need.marker is None or any(map(need.marker.evaluate, seen)):
@@ -80,13 +80,4 @@ def foresee(told: Metadata) -> None:
     """Takes *told* apart: when `counted` comes to it, most of the work is done."""
     for text in told.requires:
         if not _OF_EXTRA.search(text):
-            _parsed(text)
-
-
-@lru_cache(maxsize=2048)
-def _parsed(text: str) -> Requirement | None:
-    """None: it is no requirement. Many kernels have the same ones."""
-    try:
-        return Requirement(text)
-    except (InvalidRequirement, RecursionError):
-        return None
+            parsed(text)

@@ -71,10 +71,8 @@ class Solver:
         answer = self._ask(wanted)
         for _ in range(_ROUNDS):
             if isinstance(answer, uv.Refused):
-                if nearest is not None:
-                    return nearest
                 if not (self._may_be_built(answer.text) or self._may_be_withdrawn(answer.text)):
-                    return answer
+                    return nearest or answer
             elif not self._learn(answer):
                 unfit = self.unfit(answer)
                 if not unfit or not self._bar(unfit):

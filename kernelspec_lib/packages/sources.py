@@ -20,12 +20,11 @@ from email import policy as email_policy
 from email.parser import BytesParser
 
 from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.packages import ranges
 from kernelspec_lib.packages.index import Index
-from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
+from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust, parsed
 from kernelspec_lib.packages.pages import File
 
 _NEAR, _FAR = 64 * 1024, 2 * 1024 * 1024
@@ -234,10 +233,8 @@ def _parsed(text: bytes) -> Metadata:
 
 
 def _is_requirement(text: str) -> bool:
-    try:
-        return Requirement(text).url is None
-    except (InvalidRequirement, RecursionError, ValueError):
-        return False
+    told = parsed(text)
+    return told is not None and told.url is None
 
 
 def _from_egg(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -308,6 +308,16 @@ def test_an_older_release_that_installs_is_taken_below_a_line(
     assert locked(outcome) == {"bounded": "0.9", "needs-bounded": "1.0"}
 
 
+def test_an_older_release_is_taken_that_needs_what_has_to_be_built(
+    environment: Mapping[str, str],
+) -> None:
+    older = wheel("bounded", "0.9", requires=["from-source"], requires_python=">=3.8")
+    with serving(tree([*CATALOGUE, older, sdist("from-source", "1.0")])) as server:
+        project = a_project("bounded", python_version="3.13")
+        outcome = resolved(project, server.url, environment)
+    assert locked(outcome) == {"bounded": "0.9", "from-source": "1.0"}
+
+
 def test_an_index_that_tells_no_requires_python_is_asked_for_the_metadata(
     tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
