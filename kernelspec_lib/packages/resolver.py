@@ -243,7 +243,10 @@ def _judged(
         chosen = locking.chosen(compiled, libs, solver, solver.index)
         found = tuple(locking.recheck(chosen, solver))
     pinned = [one.lib for one in problems if isinstance(one, SourceOnly) and one.lib]
-    found = (*behind.traced(found, pinned, libs, solver), *locking.unmet(chosen))
+    if not any(map(is_error, found)):
+        # Where there is no lock anyway, the many questions would only keep its user waiting.
+        found = behind.traced(found, pinned, libs, solver)
+    found = (*found, *locking.unmet(chosen))
     # What the direct look said of sources is said again, of what was chosen in the end.
     problems = tuple(one for one in problems if not isinstance(one, SourceOnly))
     problems += tuple(_knowing(solver.config, policy, one) for one in found)
