@@ -18,6 +18,7 @@ from kernelspec_lib.packages.problems import (
     OnlyPrereleases,
     OtherPython,
     Problem,
+    Remedy,
     SourceOnly,
     SourceRefused,
     UnknownExtra,
@@ -136,7 +137,7 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
             behind = _beside(problem.held_by) + behind
             message = f"{behind}{problem.name} {problem.version}{which} has no wheel for {python}"
             message += ", and this site builds nothing from sources"
-            return message, _other_release(problem.name, problem.newest, behind, python)
+            return message, _other_release(problem, behind, python)
         case Yanked():
             return _yanked(problem, python)
         case UnknownExtra(lib=lib, extra=extra, known=known):
@@ -145,7 +146,7 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
             return f"{lib.name} has no extra named {shown(extra)}{there}", hint
         case OnlyPrereleases(lib=lib, version=version):
             message = f"{_line(lib)} is met by pre-releases only; {version} is taken"
-            return message, f"write {lib.name}=={version} if you mean it"
+            return message, f"write {lib.name}{_extras(lib)}=={version} if you mean it"
         case Conflict():
             return _conflict(problem)
 
@@ -175,7 +176,13 @@ def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
 
 def _line(lib: Lib) -> str:
     """The requirement without its marker, which says nothing about versions."""
-    return f"{lib.requirement.name}{lib.requirement.specifier}"
+    return f"{lib.requirement.name}{_extras(lib)}{lib.requirement.specifier}"
+
+
+def _extras(lib: Lib | None) -> str:
+    """What stands in brackets on a line: who writes another version wants the same extras."""
+    extras = lib.requirement.extras if lib is not None else ()
+    return f"[{','.join(sorted(extras))}]" if extras else ""
 
 
 def _remedy(name: str, newest: Version | None, python: str) -> str:
@@ -190,6 +197,7 @@ def _number(problem: NoSuchVersion, python: str) -> str:
     name, nearest, newest = problem.lib.name, problem.nearest, problem.newest
     if newest is None and name in names.SYSTEM:
         return f"pip does not install it: {names.SYSTEM[name]}"
+    name += _extras(problem.lib)
     if nearest is None or newest is None or nearest == newest:
         return _remedy(name, newest or nearest, python)
     return f"write {name}=={nearest}, the nearest, or {name}=={newest}, the newest"
@@ -212,17 +220,22 @@ def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
     wants = f"Python {problem.requires_python}"
     behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
     release = f"{problem.name} {problem.version}"
-    hint = _remedy(problem.name, problem.newest, python)
+    hint = _other_release(problem, behind, python)
     if behind:
         message = f"{behind}{release}, which needs {wants}; this kernel has {python}"
-        return message, _other_release(problem.name, problem.newest, behind, python)
+        return message, hint
     return f"{release} needs {wants}; this kernel has {python}", hint
 
 
-def _other_release(name: str, newest: Version | None, behind: str, python: str) -> str:
-    """What helps where a release of *name* is no good; *behind*: who needs it, if not the user."""
-    # What needs it admits no release that would do: that was tried.
-    return "take another version of this library" if behind else _remedy(name, newest, python)
+def _other_release(
+    problem: OtherPython | NoWheel | SourceOnly | SourceRefused | Yanked, behind: str, python: str
+) -> str:
+    """What helps where a release is no good; *behind*: who needs it, if not the user."""
+    if behind:
+        # What needs it admits no release that would do: that was tried.
+        return "take another version of this library"
+    name = problem.lib.name if problem.lib else problem.name
+    return _remedy(f"{name}{_extras(problem.lib)}", problem.newest, python)
 
 
 def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]:
@@ -251,7 +264,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     if problem.held_by:
         hint += f"; without {' and '.join(map(_line, problem.held_by))} it would not be built"
     elif problem.newest and not behind:
-        hint += f"; {_other_release(problem.name, problem.newest, behind, python)}"
+        hint += f"; {_other_release(problem, behind, python)}"
     return message, hint
 
 
@@ -261,13 +274,13 @@ def _yanked(problem: Yanked, python: str) -> tuple[str, str]:
     why = f": {shown(problem.reason, 200)}" if problem.reason else ""
     message = f"{behind}{name} {problem.version}{', which' if behind else ''}"
     message += f" was withdrawn by its authors{why}"
-    return message, _other_release(name, problem.newest, behind, python)
+    return message, _other_release(problem, behind, python)
 
 
 def _no_wheel(problem: NoWheel, python: str) -> tuple[str, str]:
     behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
     release = f"{problem.name} {problem.version}"
-    hint = _other_release(problem.name, problem.newest, behind, python)
+    hint = _other_release(problem, behind, python)
     release = f"{behind}{release}{', which' if behind else ''}"
     message = f"{release} has no wheel for {python} on Linux"
     offers = _offers(problem.offers)
@@ -297,15 +310,17 @@ def _conflict(conflict: Conflict) -> tuple[str, str]:
     why = f": {conflict.explanation}" if conflict.explanation else ""
     if not lines:
         return f"these libs cannot stand together{why}", "loosen or change one of them"
-    ways = [f"{one.lib.requirement.name}=={one.version}" for one in conflict.remedies]
+    ways = list(map(_other_version, conflict.remedies))
     if len(lines) == 1:
         hint = f"write {ways[0]}" if ways else "take another version, or another library"
         return f"what {lines[0]} needs cannot be met{why}", hint
     hint = "loosen or change one of them"
     joined = " or ".join(ways)
-    joined = joined or " and ".join(
-        f"{one.lib.requirement.name}=={one.version}" for one in conflict.together
-    )
+    joined = joined or " and ".join(map(_other_version, conflict.together))
     if joined:
         hint = f"write {joined}: with all other lines as they are, that resolves"
     return f"{', '.join(lines[:-1])} and {lines[-1]} cannot stand together{why}", hint
+
+
+def _other_version(remedy: Remedy) -> str:
+    return f"{remedy.lib.requirement.name}{_extras(remedy.lib)}=={remedy.version}"

@@ -170,6 +170,21 @@ def test_finding_points_at_the_pin(problem: Problem, code: str, message: str, hi
 
 
 @pytest.mark.parametrize(
+    "problem",
+    [
+        NoSuchVersion(lib=GAMMA, newest=TWO),
+        OtherPython(lib=GAMMA, name="gamma", version=ONE, requires_python="<3.8", newest=TWO),
+        NoWheel(lib=GAMMA, name="gamma", version=ONE, offers=(), newest=TWO),
+        SourceRefused(lib=GAMMA, name="gamma", version=ONE, newest=TWO),
+        Yanked(lib=GAMMA, version=ONE, reason="", newest=TWO),
+    ],
+)
+def test_what_to_write_keeps_the_extras_of_the_line(problem: Problem) -> None:
+    (found,) = pins.check(PROJECT, Unresolved(problems=(problem,)))
+    assert found.hint == "write gamma[fast]==2.0"
+
+
+@pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("pickle", "take this line out: pickle comes with Python"),
@@ -188,7 +203,7 @@ def test_conflict_is_told_at_each_of_its_lines() -> None:
     conflict = Conflict(libs=(NUMPY, GAMMA), explanation="gamma needs numpy<2")
     found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
     assert [(one.code, one.span.line) for one in found] == [("KS309", 6), ("KS309", 7)]
-    message = "numpy==9.9 and gamma>=1 cannot stand together: gamma needs numpy<2"
+    message = "numpy==9.9 and gamma[fast]>=1 cannot stand together: gamma needs numpy<2"
     assert {one.message for one in found} == {message}
     assert found[0].hint == "loosen or change one of them"
 
@@ -197,12 +212,12 @@ def test_conflict_tells_what_was_tried_and_resolves() -> None:
     remedies = (Remedy(lib=NUMPY, version=ONE), Remedy(lib=GAMMA, version=TWO))
     both = Conflict(libs=(NUMPY, GAMMA), explanation="", together=remedies)
     assert {one.hint for one in pins.check(PROJECT, Unresolved(problems=(both,)))} == {
-        "write numpy==1.0 and gamma==2.0: with all other lines as they are, that resolves"
+        "write numpy==1.0 and gamma[fast]==2.0: with all other lines as they are, that resolves"
     }
     conflict = Conflict(libs=(NUMPY, GAMMA), explanation="", remedies=remedies)
     found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
     assert {one.hint for one in found} == {
-        "write numpy==1.0 or gamma==2.0: with all other lines as they are, that resolves"
+        "write numpy==1.0 or gamma[fast]==2.0: with all other lines as they are, that resolves"
     }
     alone = Conflict(libs=(NUMPY,), explanation="numpy 9.9 needs delta", remedies=remedies[:1])
     (found_alone,) = pins.check(PROJECT, Unresolved(problems=(alone,)))
