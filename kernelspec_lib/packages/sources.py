@@ -86,8 +86,9 @@ def _beside(index: Index, file: File) -> bytes | None:
 
 
 def _of_source(index: Index, name: str, source: File, files: Sequence[File]) -> Metadata:
-    # Wheels for other machines need what the one that is built here will need.
-    others = [one for one in files if one.tags is not None]
+    # Wheels for other machines need what the one that is built here will need; those for PyPy may
+    # need what stands in there for a part of CPython.
+    others = [one for one in files if one.tags is not None and not one.tags.startswith("pp")]
     for other in others:
         if other.metadata and (text := _beside(index, other)):
             return replace(_parsed(text), trust=Trust.APPROXIMATE)

@@ -8,6 +8,7 @@ import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from packaging.version import Version
@@ -182,6 +183,16 @@ def test_a_wheel_for_another_machine_is_opened_where_the_sources_say_nothing() -
     assert (told.requires, told.trust) == (("b>=1",), Trust.APPROXIMATE)
     # It is not brought here whole for that.
     told = sources.read(Shelf(both, parts=False), "a", files, built=True)
+    assert (told.requires, told.trust) == ((), Trust.UNKNOWN)
+
+
+def test_a_wheel_for_pypy_says_nothing_of_cpython() -> None:
+    """pyzmq 14.7: on PyPy it needs cffi, in the place of its own extension module."""
+    silent = packed(("a-1/PKG-INFO", OLD.encode()))
+    inside = zipped(("a-1.dist-info/METADATA", NEW.encode()))
+    for_pypy = replace(file("a-1-pp.whl"), tags="pp27-none-macosx_10_10_x86_64")
+    shelf = Shelf({"a-1.tar.gz": silent, "a-1-pp.whl": inside})
+    told = sources.read(shelf, "a", [file("a-1.tar.gz"), for_pypy], built=True)
     assert (told.requires, told.trust) == ((), Trust.UNKNOWN)
 
 
