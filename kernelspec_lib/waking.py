@@ -47,8 +47,8 @@ def wake(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
             return
     except OSError:
         pass  # there is none yet
-    command = [uv, "python", "find", "--no-config", "--offline", "--no-python-downloads"]
-    command += ["--quiet", "--cache-dir", cache, sys.executable]
+    command = [uv, "python", "find", "--no-config", "--no-project", "--offline"]
+    command += ["--no-python-downloads", "--quiet", "--cache-dir", cache, sys.executable]
     seen = {name: environment[name] for name in KEPT if name in environment}
     try:
         _woken.append(os.posix_spawn(uv, command, seen, file_actions=_NOWHERE))
