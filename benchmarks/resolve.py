@@ -31,6 +31,7 @@ from measuring import LIBS, POOL, PYTHON, Ran, kernel, run, tell
 
 import kernelspec_lib
 from kernelspec_lib import policy as policies
+from kernelspec_lib import waking
 from kernelspec_lib.packages import binaries, index, uv
 from kernelspec_lib.packages import target as targets
 from kernelspec_lib.project import from_document, load, locate
@@ -76,7 +77,7 @@ class Bench:
         command += ["--default-index", self.config.url, "--cache-dir", str(cache), "--only-binary"]
         command += [":all:", "--python-version", target.python_full_version, "--python-platform"]
         command += [uv._platform(target), "--python", sys.executable, "--no-python-downloads", "-q"]
-        return run(command, binaries.bare(self.environment) | uv._environment(self.config, {}))
+        return run(command, waking.bare(self.environment) | uv._environment(self.config, {}))
 
     def pip(self, libs: Sequence[str]) -> Ran:
         """One whole `pip install --dry-run` that takes nothing from a cache."""

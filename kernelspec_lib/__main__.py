@@ -21,14 +21,12 @@ def main() -> None:
     if keeping.told_again(sys.argv[1:], os.environ):
         return
     waking.wake(sys.argv[1:], os.environ)
-    try:
-        from kernelspec_lib import cli
+    from kernelspec_lib import cli
 
-        try:
-            cli.main()
-        finally:
-            waking.end()
+    try:
+        cli.main()
     except SystemExit as ended:
+        waking.end()
         if _JUDGING.intersection(sys.argv[1:2]) and isinstance(ended.code, int):
             _end(ended.code)
         raise

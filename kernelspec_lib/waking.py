@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from kernelspec_lib import keeping
 
-KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
-"""What every program needs of the caller's environment; none of uv's settings are among it."""
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
 _NOWHERE = (
     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
     (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -25,6 +24,11 @@ _NOWHERE = (
 
 _woken: list[int] = []
 """The process that was begun, until somebody has waited for it."""
+
+
+def bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every program needs of *environment*, and none of uv's settings."""
+    return {name: environment[name] for name in _KEPT if name in environment}
 
 
 def uv_beside() -> str:
@@ -49,9 +53,8 @@ def wake(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         pass  # there is none yet
     command = [uv, "python", "find", "--no-config", "--no-project", "--offline"]
     command += ["--no-python-downloads", "--quiet", "--cache-dir", cache, sys.executable]
-    seen = {name: environment[name] for name in KEPT if name in environment}
     try:
-        _woken.append(os.posix_spawn(uv, command, seen, file_actions=_NOWHERE))
+        _woken.append(os.posix_spawn(uv, command, bare(environment), file_actions=_NOWHERE))
     except OSError:
         return
 

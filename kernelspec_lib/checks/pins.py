@@ -156,7 +156,7 @@ def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
         message = f"{lib.requirement.name} on the index is an empty package that does not install"
         meant = problem.suggestion
         if meant and problem.listed:
-            return message, f"take this line out: {meant} is among the libs already"
+            return message, _superfluous(meant)
         return message, f"write {meant}" if meant else "name the library that you mean"
     from kernelspec_lib.packages import names
 
@@ -172,6 +172,10 @@ def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
         told = "what only pip's extra indexes and find-links have is not looked at"
         return message, f"{told}: the site's one index must have it"
     return message, "check its spelling: the name to install may differ from the name to import"
+
+
+def _superfluous(meant: str) -> str:
+    return f"take this line out: {meant} is among the libs already"
 
 
 def _line(lib: Lib) -> str:
@@ -253,7 +257,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     if problem.name in names.PLACEHOLDERS and not behind:
         meant = names.ALIASES[problem.name]
         if any(lib.name == meant for lib in project.libs):
-            return message, f"take this line out: {meant} is among the libs already"
+            return message, _superfluous(meant)
         return message, f"write {meant}: this one is empty, and needs that one"
     wanted = system_packages.helping(problem.name)
     missing = [one for one in wanted if one not in project.system_packages]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from packaging.utils import canonicalize_name
 
@@ -29,10 +29,6 @@ from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.settings import IndexConfig
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Place
-
-if TYPE_CHECKING:
-    pass
-
 
 _ARENA_MAX = -8
 """As malloc.h of glibc has it."""

@@ -63,10 +63,12 @@ def _narrowed(
     if not culprits or len(culprits) == len(asked) or not rest:
         return {}
     building = _building(rest, solver)
+    if building is None:
+        return {}
     found = {}
-    for key, one in several.items() if building is not None else ():
+    for key, one in several.items():
         mine = tuple(lib for lib in one.asked_by if lib in culprits)
-        if mine and not any(lib in (building or ()) for lib in one.asked_by):
+        if mine and not any(lib in building for lib in one.asked_by):
             itself = one.lib is None or one.lib in mine
             found[key] = replace(one, asked_by=mine, held_by=() if itself else mine)
     return found
@@ -88,9 +90,8 @@ def _tried(pinned: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
 def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
     """Those of *libs* that bring something to build; None: nobody can tell."""
     free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[])
-    asked = [lib.name for lib in libs if lib.requirement.specifier.prereleases]
     try:
-        answer = early.settled(free, [lib.requirement for lib in libs], asked)
+        answer = early.settled(free, libs)
         if isinstance(answer, uv.Refused) or free.unfit(answer):
             return None
         packages = locking.chosen(answer, libs, free, free.index.recent())

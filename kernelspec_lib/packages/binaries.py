@@ -37,14 +37,9 @@ def default_index(environment: Mapping[str, str]) -> str:
         input="",
         capture_output=True,
         text=True,
-        env=bare(environment),
+        env=waking.bare(environment),
         timeout=60,
         check=False,
     )
     told = re.search(r"^--index-url (\S+)$", done.stdout, re.M)
     return told[1] if told else ""
-
-
-def bare(environment: Mapping[str, str]) -> dict[str, str]:
-    """What every program needs of *environment*, and none of uv's settings."""
-    return {name: environment[name] for name in waking.KEPT if name in environment}

@@ -15,18 +15,20 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.packages import needs, uv
-from kernelspec_lib.packages.index import pages_of
-from kernelspec_lib.packages.pages import Page
-from kernelspec_lib.packages.solving import Solver, usable
+from kernelspec_lib.packages.solving import Solver
+from kernelspec_lib.project import Lib
 
 
 def settled(
-    solver: Solver, wanted: Sequence[Requirement], asked: Collection[str]
+    solver: Solver, libs: Sequence[Lib], without_finals: Collection[str] = ()
 ) -> uv.Compiled | uv.Refused:
-    """What uv says of *wanted*; without pre-releases that nobody meant, if that can be.
+    """What uv says of *libs*; without pre-releases that nobody meant, if that can be.
 
-    asked: the packages of which the lines themselves want one. Raises as `Solver.solve`.
+    without_finals: those of which there is no other release. Raises as `Solver.solve`.
     """
+    wanted = [lib.requirement for lib in libs]
+    asked = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
+    asked.update(without_finals)
     answer = solver.solve(wanted)
     if isinstance(answer, uv.Refused):
         return answer
@@ -56,11 +58,11 @@ def _is_meant(name: str, needed: Sequence[Requirement], solver: Solver) -> bool:
 
     Source: `SpecifierSet.filter` of packaging, which pip asks.
     """
-    page = _page(name, solver)
+    page = solver.pages([name])[name]
     finals = [
         one
         for one in page.releases
-        if not one.is_prerelease and usable(page, one, solver.target, built=True)
+        if not one.is_prerelease and page.usable(one, solver.target, built=True)
     ]
     if not finals:
         return True
@@ -69,10 +71,3 @@ def _is_meant(name: str, needed: Sequence[Requirement], solver: Solver) -> bool:
         if canonicalize_name(requirement.name) == name:
             wanted &= requirement.specifier
     return bool(wanted.prereleases) or not any(one in wanted for one in finals)
-
-
-def _page(name: str, solver: Solver) -> Page:
-    pages, trouble = pages_of(solver.index, [name])
-    if trouble is not None:
-        raise trouble
-    return pages[name] or Page(name=name)

@@ -153,15 +153,22 @@ def stale(lock: Lock, project: KernelProject) -> Stale:
 def roots(lock: Lock, project: KernelProject) -> Mapping[str, tuple[Lib, ...]]:
     """The user's lines that each package is there for."""
     parents = {one.name: tuple(_parents(one)) for one in lock.packages}
+    return lines_behind(parents, project.libs)
+
+
+def lines_behind(
+    parents: Mapping[str, Sequence[str]], libs: Sequence[Lib]
+) -> Mapping[str, tuple[Lib, ...]]:
+    """Those of *libs* that each package is there for. parents: by whom each is needed."""
     found = {}
-    for package in lock.packages:
-        reached, waiting = {package.name}, [package.name]
+    for name in parents:
+        reached, waiting = {name}, [name]
         while waiting:
             for parent in parents.get(waiting.pop(), ()):
                 if parent not in reached:
                     reached.add(parent)
                     waiting.append(parent)
-        found[package.name] = tuple(lib for lib in project.libs if lib.name in reached)
+        found[name] = tuple(lib for lib in libs if lib.name in reached)
     return found
 
 

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.packages import lock, look, needs, pylock, uv
-from kernelspec_lib.packages.index import Index, pages_of
+from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import File, Page
@@ -60,19 +60,16 @@ def chosen(
     seen = {pin.name: solver.told(pin) for pin in pins if pin.name not in named}
     if index is solver.index:
         seen = {}
-    pages, trouble = pages_of(index, (pin.name for pin in pins if not seen.get(pin.name)))
-    if trouble is not None:
-        raise trouble
+    pages = solver.pages((pin.name for pin in pins if not seen.get(pin.name)), index)
     metadata = needs.read(pins, solver)
     needs_ = needs.counted(metadata, solver.extras, solver.target)
     via = _parents(needs_)
-    roots = _roots(via, libs)
+    roots = lock.lines_behind(via, libs)
     return [
         Chosen(
             pin=pin,
             version=Version(pin.version),
-            page=seen.get(pin.name)
-            or _telling(pages[pin.name] or Page(name=pin.name), pin, metadata[pin.name]),
+            page=seen.get(pin.name) or _telling(pages[pin.name], pin, metadata[pin.name]),
             needs=needs_[pin.name],
             via=via[pin.name],
             roots=roots[pin.name],
@@ -179,19 +176,3 @@ def _package(one: Chosen, files: Sequence[File], index: Index) -> LockedPackage:
         asked_by=tuple(asked),
         source_only=files[0].tags is None,
     )
-
-
-def _roots(
-    parents: Mapping[str, tuple[str, ...]], libs: Sequence[Lib]
-) -> Mapping[str, tuple[Lib, ...]]:
-    """The user's lines that each package is there for. parents: by whom each is needed."""
-    found = {}
-    for name in parents:
-        reached, waiting = {name}, [name]
-        while waiting:
-            for parent in parents[waiting.pop()]:
-                if parent not in reached:
-                    reached.add(parent)
-                    waiting.append(parent)
-        found[name] = tuple(lib for lib in libs if lib.name in reached)
-    return found

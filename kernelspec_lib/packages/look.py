@@ -246,8 +246,7 @@ def recheck(
         page = pages[name]
         files = page.of(version)
         lib = next((one for one in roots[name] if one.name == name), None)
-        built = name in buildable
-        if any(one.installs(target) or (built and one.is_source_for(target)) for one in files):
+        if page.usable(version, target, built=name in buildable):
             reason = _withdrawn(files)
             if reason is not None and lib is None:
                 yield Yanked(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -28,18 +27,19 @@ def read(pins: Sequence[Pin], solver: Solver) -> Mapping[str, Metadata]:
 
     Mostly uv has read it, or *solver* has, and nothing is asked of the index.
     """
-    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-        told = threads.map(partial(_read, solver=solver), pins)
-        return dict(zip((pin.name for pin in pins), told, strict=True))
-
-
-def _read(pin: Pin, solver: Solver) -> Metadata:
-    told = solver.learnt.get(pin.name, {}).get(Version(pin.version)) or solver.readings.of(pin)
-    if told is None and pin.files:
+    known = {pin.name: _known(pin, solver) for pin in pins}
+    unread = [pin for pin in pins if known[pin.name] is None and pin.files]
+    if unread:
         from kernelspec_lib.packages import sources
 
-        told = sources.read(solver.index, pin.name, pin.files)
-    return told or NOTHING
+        with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+            told = threads.map(lambda pin: sources.read(solver.index, pin.name, pin.files), unread)
+            known.update(zip((pin.name for pin in unread), told, strict=True))
+    return {name: told or NOTHING for name, told in known.items()}
+
+
+def _known(pin: Pin, solver: Solver) -> Metadata | None:
+    return solver.learnt.get(pin.name, {}).get(Version(pin.version)) or solver.readings.of(pin)
 
 
 def counted(

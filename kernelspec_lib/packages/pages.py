@@ -74,12 +74,13 @@ class Page:
         """The files of *version*; none where there is no such release."""
         return self.releases.get(version, ())
 
-    @property
-    def tells_pythons(self) -> bool:
-        """Whether the page says of any file which Pythons it is for. Old indexes never do."""
-        # Newest first: they are the likeliest to tell it, and no file is made in vain.
-        newest = sorted(self.releases, reverse=True)
-        return any(one.requires_python for version in newest for one in self.of(version))
+    def usable(self, version: Version, target: Target, *, built: bool) -> bool:
+        """Whether *version* installs on *target*, if need be from its sources where it may be
+        *built*."""
+        return any(
+            one.installs(target) or (built and one.is_source_for(target))
+            for one in self.of(version)
+        )
 
     def newest_for(self, target: Target) -> Version | None:
         """The newest final release that installs on *target* as it is; None: there is none."""

@@ -7,8 +7,9 @@ there; where another uv keeps it otherwise, nothing is, and whoever needs it rea
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,6 @@ class Readings:
 
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
-        self._folders: list[str] | None = None
         self._known: dict[tuple[str, str], Metadata] = {}
 
     def of(self, pin: Pin) -> Metadata | None:
@@ -44,26 +44,21 @@ class Readings:
 
     def _read(self, pin: Pin) -> Metadata | None:
         own = [file.url.encode() for file in pin.files]
-        for folder in self._likeliest() if own else ():
+        for folder in tuple(self._folders) if own else ():
             for raw in _files(f"{folder}/{pin.name}", f"{pin.version}-"):
                 # The cache is of several indexes: counted is what came from this very file.
                 if any(url in raw for url in own) and (told := _of(pin, raw)) is not None:
-                    self._put_first(folder)
+                    # The others will lie in the same one.
+                    self._folders.remove(folder)
+                    self._folders.insert(0, folder)
                     return told
         return None
 
-    def _likeliest(self) -> Sequence[str]:
-        """Where uv keeps what it read of wheels: a folder for each index, and this one first."""
-        if self._folders is None:
-            found = folders(self._cache) if self._cache else ()
-            self._folders = sorted(found, key=_changed, reverse=True)
-        return tuple(self._folders)
-
-    def _put_first(self, folder: str) -> None:
-        assert self._folders is not None  # noqa: S101 - it is one of them
-        if self._folders[0] != folder:
-            self._folders.remove(folder)
-            self._folders.insert(0, folder)
+    @cached_property
+    def _folders(self) -> list[str]:
+        """Where uv keeps what it read of wheels: a folder for each index, the likeliest first."""
+        found = folders(self._cache) if self._cache else ()
+        return sorted(found, key=_changed, reverse=True)
 
 
 def _of(pin: Pin, raw: bytes) -> Metadata | None:

@@ -128,9 +128,8 @@ def _locked(
             return Unresolved(problems=problems, trouble=seen.trouble)
         if seen.trouble is not None:
             raise seen.trouble
-        asked = {one.lib.name for one in problems if isinstance(one, OnlyPrereleases)}
-        asked |= {lib.name for lib in seen.libs if lib.requirement.specifier.prereleases}
-        answer = early.settled(solver, [lib.requirement for lib in seen.libs], asked)
+        without_finals = [one.lib.name for one in problems if isinstance(one, OnlyPrereleases)]
+        answer = early.settled(solver, seen.libs, without_finals)
         if isinstance(answer, uv.Refused):
             conflict = _refusal(answer, seen.libs, solver)
             return Unresolved(problems=(*problems, conflict))

@@ -7,7 +7,7 @@ what was learnt; everything learnt is true of the index, so this comes to an end
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -144,15 +144,12 @@ class Solver:
         return Page(name=pin.name, releases={Version(pin.version): files})
 
     def _unfit(self, pins: Sequence[pylock.Pin], index: Index) -> list[pylock.Pin]:
-        pages = self._pages([pin.name for pin in pins], index)
+        pages = self.pages([pin.name for pin in pins], index)
         return [
             pin
             for pin in pins
-            if not usable(
-                pages[pin.name],
-                Version(pin.version),
-                self.target,
-                built=pin.name in self.learnt,
+            if not pages[pin.name].usable(
+                Version(pin.version), self.target, built=pin.name in self.learnt
             )
         ]
 
@@ -190,7 +187,7 @@ class Solver:
 
     def let_build(self, names: Sequence[str]) -> bool:
         """Lets those of *names* be built that have sources; False: none of them has."""
-        pages = self._pages(names)
+        pages = self.pages(names)
         more = [name for name in names if _has_source(pages[name], self.target)]
         for name in more:
             self.learnt.setdefault(name, {})
@@ -203,7 +200,7 @@ class Solver:
 
         refusing = (one for one in page.releases if names.refuses(page.name, one))
         for version in refusing:
-            if not usable(page, version, self.target, built=False):
+            if not page.usable(version, self.target, built=False):
                 self.constraints[f"{page.name}!={version}"] = None
 
     def _may_be_withdrawn(self, refusal: str) -> bool:
@@ -223,7 +220,7 @@ class Solver:
             if pin.name in self.learnt and (pin.name, Version(pin.version)) not in self.foreseen
         ]
         waiting = [(name, version) for name, version in chosen if version not in self.learnt[name]]
-        pages = self._pages([name for name, _ in chosen])
+        pages = self.pages([name for name, _ in chosen])
         known = len(self.learnt)
         # Where uv has gone back once it will go back again, and each step would be a run of it.
         older = [one for name, version in waiting for one in self._older(pages[name], version)]
@@ -299,16 +296,16 @@ class Solver:
             for requirement in map(Requirement, metadata.requires)
             if requirement.marker is None or any(map(requirement.marker.evaluate, seen))
         ]
-        pages = self._pages([str(canonicalize_name(one.name)) for one in wanted])
+        pages = self.pages([str(canonicalize_name(one.name)) for one in wanted])
         for requirement in wanted:
             page = pages[str(canonicalize_name(requirement.name))]
             admitted = [version for version in page.releases if version in requirement.specifier]
-            if not any(usable(page, version, self.target, built=False) for version in admitted):
+            if not any(page.usable(version, self.target, built=False) for version in admitted):
                 self.let_build([page.name])
 
     def _bar(self, unfit: Sequence[pylock.Pin]) -> bool:
         """Bars all releases of what does not install that do not; False: there is no other one."""
-        pages = self._pages([pin.name for pin in unfit])
+        pages = self.pages([pin.name for pin in unfit])
         before = len(self.constraints)
         for pin in unfit:
             built = pin.name in self.learnt
@@ -320,23 +317,20 @@ class Solver:
                 {
                     f"{pin.name}!={version}": None
                     for version in pages[pin.name].releases
-                    if not usable(pages[pin.name], version, self.target, built=built)
+                    if not pages[pin.name].usable(version, self.target, built=built)
                 }
             )
         return len(self.constraints) > before
 
-    def _pages(self, names: Sequence[str], index: Index | None = None) -> Mapping[str, Page]:
+    def pages(self, names: Iterable[str], index: Index | None = None) -> Mapping[str, Page]:
+        """The pages of *names*, empty for a package that is not there. Raises IndexUnreachable.
+
+        index: the one to ask, if not the solver's own.
+        """
         pages, trouble = pages_of(index or self.index, names)
         if trouble is not None:
             raise trouble
         return {name: page or Page(name=name) for name, page in pages.items()}
-
-
-def usable(page: Page, version: Version, target: Target, *, built: bool) -> bool:
-    """Whether *version* installs on *target*, if need be from its sources where it may be built."""
-    return any(
-        one.installs(target) or (built and one.is_source_for(target)) for one in page.of(version)
-    )
 
 
 def _has_source(page: Page, target: Target) -> bool:

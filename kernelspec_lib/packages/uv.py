@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from kernelspec_lib import waking
 from kernelspec_lib.packages import binaries, children, settings
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.settings import IndexConfig
@@ -192,7 +193,7 @@ def _extras(metadata: Metadata) -> list[str]:
 
 def _environment(config: IndexConfig, environment: Mapping[str, str]) -> dict[str, str]:
     """What uv may see: no setting of the user's, and the credentials, which no argv ever holds."""
-    seen = binaries.bare(environment) | settings.for_uv(config)
+    seen = waking.bare(environment) | settings.for_uv(config)
     seen |= {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": f"{min(config.timeout or 30, 300):.0f}"}
     if config.login is not None:
         seen[f"UV_INDEX_{_INDEX.upper()}_USERNAME"] = config.login[0]
