@@ -109,6 +109,15 @@ def test_all_bad_pins_are_found_in_one_run(
     assert withdrawn.withdrawn == Version("1.1")
 
 
+def test_a_module_of_python_is_no_misspelt_library(environment: Mapping[str, str]) -> None:
+    with serving(tree([*CATALOGUE, wheel("pickle-tools", "1.0")])) as server:
+        outcome = resolved(a_project("pickle", "pickle-tools"), server.url, environment)
+    assert isinstance(outcome, Unresolved)
+    (problem,) = outcome.problems
+    assert isinstance(problem, UnknownLib)
+    assert (problem.lib.name, problem.suggestion) == ("pickle", None)
+
+
 def test_marker_that_does_not_hold_skips_the_line(
     package_index: Server, environment: Mapping[str, str]
 ) -> None:

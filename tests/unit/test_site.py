@@ -62,6 +62,14 @@ def test_a_denied_release_in_the_lock_is_told_at_the_line_that_brings_it() -> No
     assert found.hint.startswith("left needs it;")
 
 
+def test_what_no_line_of_today_asks_for_is_told_at_the_libs() -> None:
+    """A lock that was made for other lines."""
+    policy = policies.from_value({"libs": {"denied": ["common"]}})
+    (found,) = site.check_lock(a_project("alpha"), locked(("common", "1.0", "via gone")), policy)
+    assert (found.code, found.pointer) == ("KS202", "/libs")
+    assert found.hint == "take another release"
+
+
 def test_what_the_pin_was_told_for_is_not_told_of_the_lock_again() -> None:
     policy = policies.from_value({"libs": {"denied": ["alpha"]}})
     project = a_project("alpha")
