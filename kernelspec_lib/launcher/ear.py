@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from kernelspec_lib.launcher.connection import Connection
     from kernelspec_lib.launcher.places import AsOwner
 
-_AGAIN = 0.25
-"""Seconds between two tries, while the kernel starts."""
+_SOON, _HURRY, _AGAIN = 0.02, 10.0, 0.25
+"""Seconds between two tries while the kernel starts, how long that is, and between two later ones.
+
+From its first sign of life a kernel needs less than a tenth of a second to run a cell and to die of
+it; who tries more seldom would say that it never started.
+"""
 _SEEKS = b"kernel."
 """How ipykernel begins the topics of all that is not a stream."""
 _STATUS = b".status"
@@ -33,9 +37,11 @@ class Ear:
         self._wire: Wire | None = None
         self._topic = b""
         self._seeks = False
+        self._since = time.monotonic()
         self._next = 0.0
         self.heard = False
-        """Whether the kernel has ever answered."""
+        """Whether the kernel has ever said a word. That it can be connected to says nothing: where
+        its ports are published, the engine listens there."""
         self.cell: Any = None
         """The header of the request that the running cell came by; None while none runs."""
 
@@ -55,10 +61,11 @@ class Ear:
                     self._connect()
                 return
             messages = self._wire.receive()
+            self.heard = True
             if self._wire.ready and not self._seeks:
                 # Not before: libzmq hangs up on who speaks while it still introduces itself.
                 self._wire.send([b"\x01" + _SEEKS])
-                self.heard = self._seeks = True
+                self._seeks = True
             for frames in messages:
                 self._take(frames)
         except (OSError, ValueError, LookupError, AttributeError, RecursionError):
@@ -70,7 +77,9 @@ class Ear:
             self._wire.socket.close()
         self._wire = None
         self._topic, self._seeks = b"", False
-        self._next = time.monotonic() + _AGAIN
+        now = time.monotonic()
+        starts = not self.heard and now - self._since < _HURRY
+        self._next = now + (_SOON if starts else _AGAIN)
 
     def _connect(self) -> None:
         port = self._connection.port("iopub_port")
