@@ -18,11 +18,15 @@ from kernelspec_lib.conformance.subject import (
     running,
 )
 
-_SLEEP = "import time; print('asleep', flush=True); time.sleep(600)"
-_SLEEP_WITH_CHILD = (
-    "import subprocess, time; child = subprocess.Popen(['sleep', '600']); "
-    "print('asleep', flush=True); time.sleep(600)"
-)
+# In naps: Python heeds a signal between two steps of a program. One that comes in the very moment
+# in which it goes to sleep is heeded when that sleep is over, and no launcher can do anything.
+_NAPS = """
+print("asleep", flush=True)
+for _ in range(6000):
+    time.sleep(0.1)
+"""
+_SLEEP = f"import time\n{_NAPS}"
+_SLEEP_WITH_CHILD = f"import subprocess, time\nchild = subprocess.Popen(['sleep', '600'])\n{_NAPS}"
 _WHO = """
 import getpass, json, os, tempfile
 print(json.dumps({

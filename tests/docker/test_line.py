@@ -46,7 +46,8 @@ SLEEP = """
 import subprocess, sys, time
 child = subprocess.Popen(["sleep", "600"])
 print("asleep", flush=True)
-time.sleep(600)
+for _ in range(6000):  # A signal that comes when Python goes to sleep is heeded when it wakes.
+    time.sleep(0.1)
 """
 
 
