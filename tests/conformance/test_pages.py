@@ -13,10 +13,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from kernelspec_lib.conformance.traces import happens
+from kernelspec_lib.delivery.engine import Engine
 from tests.conformance import browser
 from tests.conformance import hub as hubs
 from tests.conformance.browser import Page
-from tests.conformance.conftest import DISPLAY_NAME, KERNEL, site
+from tests.conformance.conftest import DISPLAY_NAME, KERNEL, containers_of, site
 from tests.conformance.hub import Hub, Server
 from tests.conformance.people import Person, World
 
@@ -100,7 +102,7 @@ def test_a_notebook_is_told_why_its_kernel_died(server: Server, page: Page, tmp_
 
 
 def test_a_notebook_is_told_before_its_idle_kernel_is_ended(
-    server: Server, page: Page, world: World, tmp_path: Path
+    server: Server, page: Page, world: World, engine: Engine, tmp_path: Path
 ) -> None:
     metadata = {"kernelspec": {"name": KERNEL, "display_name": DISPLAY_NAME}}
     cells = [new_code_cell(FOR_DAYS), new_code_cell("numbers")]
@@ -134,7 +136,10 @@ def test_a_notebook_is_told_before_its_idle_kernel_is_ended(
     assert "its notebook says so" in reaped(active=3e5)
     page.wait("document.querySelectorAll('.jp-OutputArea')[0]?.innerText.includes('Run any cell')")
     taken(page, "idle", tmp_path)
+    running = len(containers_of(engine, server.who))
     assert "; ended" in reaped(warned=3601)
+    # What a kernel is told while it dies, nobody answers.
+    assert happens(lambda: len(containers_of(engine, server.who)) < running, 30)
     page.wait(f"{notebook}.sessionContext.session.kernel.status == 'idle'")
     page.evaluate(run)
     page.wait("document.querySelectorAll('.jp-OutputArea')[1]?.innerText.includes('was ended at')")
