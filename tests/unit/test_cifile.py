@@ -294,13 +294,13 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=30).map("".join))
 def test_any_text_gives_findings(text: str) -> None:
     list(check(text, ".gitlab-ci.yml", (), lambda name: None))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.recursive(
         st.text("ab #:'\"", max_size=4),

@@ -55,7 +55,7 @@ def of(login: str, name: str, version: str, pattern: str, registry: str) -> str 
         return None  # Docker would not take it: nothing is built
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     pattern=PATTERNS,
     registry=REGISTRIES,
@@ -79,7 +79,7 @@ def test_no_two_owners_have_one_image_under_any_pattern(
         assert one[:2] == other[:2], f"{pattern}: {one} and {other} are both {here}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     split=st.sampled_from(
         [

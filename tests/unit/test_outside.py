@@ -110,7 +110,6 @@ OPTIONS = re.compile(
 """All that stands before the image. Only the value of --env is free text, in the same word."""
 
 
-@settings(deadline=None)
 @given(value=ADMITTED)
 def test_no_word_of_an_admitted_document_becomes_an_option(value: dict[str, Any]) -> None:
     project = admitted(value)
@@ -128,7 +127,7 @@ def test_no_word_of_an_admitted_document_becomes_an_option(value: dict[str, Any]
     assert all(names.count(one) == 1 for one in names if one[2:] not in plain)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(value=ADMITTED)
 def test_jupyter_replaces_the_connection_file_and_nothing_else(value: dict[str, Any]) -> None:
     project = admitted(value)
@@ -160,7 +159,6 @@ COMMANDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     }
 )
 @given(value=ADMITTED)
-@settings(deadline=None)
 def test_what_get_prints_is_one_line_for_each_value(value: dict[str, Any]) -> None:
     project = admitted(value)
     if project is None:
@@ -208,7 +206,7 @@ def test_a_folder_or_a_pipe_in_place_of_a_file_is_a_wrong_call(
         assert "is not a file" in capsys.readouterr().err
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     raw=st.binary(max_size=200) | st.text(max_size=200).map(str.encode),
     name=st.sampled_from(["requirements.json", "Dockerfile", "requirements.lock", "policy.json"]),

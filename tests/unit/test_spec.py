@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_client.kernelspec import KernelSpec as JupyterKernelSpec
 
@@ -268,7 +268,6 @@ _projects = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(value=_projects)
 def test_no_word_of_an_admitted_project_becomes_an_option(value: dict[str, Any]) -> None:
     source = document.read(json.dumps(value).encode())
