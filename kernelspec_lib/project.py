@@ -222,6 +222,14 @@ def requirement(text: str) -> Requirement | Refusal:
     return _unusual(parsed, stripped) or parsed
 
 
+def is_pinned(requirement: Requirement) -> bool:
+    """Whether one release alone will do: `==1.*` admits many. Source: PEP 592, as pip reads it."""
+    return any(
+        one.operator in ("==", "===") and not one.version.endswith(".*")
+        for one in requirement.specifier
+    )
+
+
 def _unusual(parsed: Requirement, text: str) -> Refusal | None:
     """What the grammar of PEP 508 admits in *text*, and no requirement needs.
 

@@ -177,7 +177,7 @@ def _check_production(document: Document, path: str, value: dict[str, Any]) -> I
     libs = value.get("libs")
     for index, text in enumerate(libs[:1000] if isinstance(libs, list) else ()):
         parsed = project.requirement(text) if isinstance(text, str) and len(text) <= 1000 else None
-        if isinstance(parsed, Requirement) and not _is_pinned(parsed):
+        if isinstance(parsed, Requirement) and not project.is_pinned(parsed):
             pointer = f"/libs/{index}"
             yield _at(
                 document,
@@ -187,13 +187,6 @@ def _check_production(document: Document, path: str, value: dict[str, Any]) -> I
                 f"{parsed.name} is not pinned, and this is a production kernel",
                 f"write {parsed.name}== and the version that you tested",
             )
-
-
-def _is_pinned(requirement: Requirement) -> bool:
-    return any(
-        one.operator in ("==", "===") and not one.version.endswith(".*")
-        for one in requirement.specifier
-    )
 
 
 def _check_ignore(document: Document, path: str, value: dict[str, Any]) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from kernelspec_lib.packages.problems import (
 )
 from kernelspec_lib.packages.settings import CONNECTIONS
 from kernelspec_lib.packages.target import Target, counted
-from kernelspec_lib.project import Lib
+from kernelspec_lib.project import Lib, is_pinned
 
 Familiar: TypeAlias = Callable[[], Collection[str]]
 """Names of libraries that the site uses: one of them is what a mistyped name meant."""
@@ -101,7 +101,7 @@ def _unknown(lib: Lib, libs: Sequence[Lib], index: Index, familiar: Familiar) ->
 def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
     """What is wrong with *lib*, whose page is *page*, on *target*."""
     matching = list(_matching(lib, page))
-    pinned = any(one.operator in ("==", "===") for one in lib.requirement.specifier)
+    pinned = is_pinned(lib.requirement)
     early = lib.requirement.specifier.prereleases
     # Nearly always the newest but one or two will do: the others, often hundreds, stay unread.
     for version in matching:
@@ -134,10 +134,6 @@ def _of_none(
         yield _unusable(lib, page, candidates, target, page.newest_for(target))
         return
     yield OnlyPrereleases(lib=lib, version=chosen)
-    reason = _withdrawn(page.of(chosen))
-    if reason is not None:
-        newest = page.newest_for(target)
-        yield Yanked(lib=lib, version=chosen, reason=reason, newest=newest)
 
 
 def _matching(lib: Lib, page: Page) -> Iterator[Version]:

@@ -689,6 +689,7 @@ def test_a_release_withdrawn_without_a_word_counts_only_where_it_is_pinned(
     environment: Mapping[str, str],
 ) -> None:
     files = [*CATALOGUE, wheel("quiet", "1.0"), wheel("quiet", "2.0", yanked=True)]
+    files += [wheel("partly", "2.0"), wheel("partly", "2.1", yanked=True)]
     with serving(tree(files)) as server:
         outcome = resolved(a_project("quiet>=1"), server.url, environment)
         assert locked(outcome) == {"quiet": "1.0"}
@@ -700,3 +701,10 @@ def test_a_release_withdrawn_without_a_word_counts_only_where_it_is_pinned(
         assert locked(pinned) == {"quiet": "2.0"}
         assert isinstance(pinned, Lock)
         assert [type(one) for one in pinned.warnings] == [Yanked]
+        # A wildcard pins nothing.
+        any_two = resolved(a_project("quiet==2.*"), server.url, environment)
+        assert problems(any_two) == [(NoSuchVersion, ["quiet==2.*"])]
+        rest = resolved(a_project("partly==2.*"), server.url, environment)
+        assert locked(rest) == {"partly": "2.0"}
+        assert isinstance(rest, Lock)
+        assert rest.warnings == ()
