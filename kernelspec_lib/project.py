@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import Specifier
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from kernelspec_lib import document
+from kernelspec_lib import document, requirement
 from kernelspec_lib.document import Document
 from kernelspec_lib.errors import UsageError, unusable
 from kernelspec_lib.wording import shown
@@ -31,13 +26,6 @@ INSIDE = "put the file itself into the folder"
 OUTSIDE = "the file is a link that leads out of the kernel's folder"
 
 _MEMORY_UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_VCS = re.compile(r"(git|hg|svn|bzr)(\+|:)", re.IGNORECASE)
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
-_PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]|.*\.(whl|tar\.gz|zip|tar\.bz2)\s*$", re.IGNORECASE)
-
-_MAX_BRACKETS = 20
-"""packaging reads them by recursion: how many it can take depends on who calls it."""
-_NO_LETTER = re.compile(r"""[^A-Za-z0-9 ._+!*,<>=~()\[\];'"-]""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +81,6 @@ class KernelProject:
     environment: Mapping[str, str]
     stage: Literal["development", "production"]
     ignore: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a text is not taken as a requirement."""
-
-    code: str
-    reason: str
-    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,122 +165,6 @@ def beside(path: Path, limit: int) -> str | Unusable | None:
     return content.decode("utf-8", errors="replace")
 
 
-@lru_cache(maxsize=4096)
-def requirement(text: str) -> Requirement | Refusal:
-    """*text* as a PEP 508 requirement of an index's package, or why it is not one. Never raises.
-
-    Remembered, because the kernels of one site ask for the same libraries over and over.
-    """
-    stripped = text.strip()
-    if not text.isascii() or not text.isprintable():
-        return Refusal(
-            code="KS106",
-            reason=f"{shown(text)} is not a requirement",
-            hint="write it in plain ASCII letters, digits and punctuation",
-        )
-    if refusal := _foreign(stripped):
-        return refusal
-    try:
-        parsed = Requirement(stripped)
-    except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
-        return Refusal(
-            code="KS106",
-            reason=f"{shown(text)} is not a requirement: {reason[:1].lower()}{reason[1:]}",
-            hint=_mended(stripped),
-        )
-    except (RecursionError, ValueError):
-        # packaging reads markers by recursion, and version parts by int() with its limit of digits.
-        return Refusal(
-            code="KS106",
-            reason=f"{shown(text)} is not a requirement that can be read",
-            hint="shorten its version or its marker",
-        )
-    if parsed.url:
-        return _foreign_url(stripped)
-    return _unusual(parsed, stripped) or parsed
-
-
-def is_pinned(requirement: Requirement) -> bool:
-    """Whether one release alone will do: `==1.*` admits many. Source: PEP 592, as pip reads it."""
-    return any(
-        one.operator in ("==", "===") and not one.version.endswith(".*")
-        for one in requirement.specifier
-    )
-
-
-def _unusual(parsed: Requirement, text: str) -> Refusal | None:
-    """What the grammar of PEP 508 admits in *text*, and no requirement needs.
-
-    pip and uv read $NAME, a backslash and # in their files in ways of their own.
-    """
-    known = "what it is compared with is no variable of PEP 508"
-    found = _NO_LETTER.search(text)
-    if found:
-        reason, hint = f"{shown(found.group())} stands in it", "leave that out"
-    elif not all(_is_version(one) for one in parsed.specifier if one.operator == "==="):
-        reason, hint = "=== wants a version", "write it with == and a version"
-    elif text.count("(") > _MAX_BRACKETS:
-        reason, hint = "it has too many brackets", "shorten its marker"
-    elif parsed.marker is not None and not _is_answered(parsed.marker):
-        reason, hint = known, "compare python_version, sys_platform or platform_machine with a text"
-    else:
-        return None
-    return Refusal(code="KS106", reason=f"{shown(text)} is not taken: {reason}", hint=hint)
-
-
-def _is_version(specifier: Specifier) -> bool:
-    try:
-        Version(specifier.version)
-    except InvalidVersion:
-        return False
-    return True
-
-
-def _is_answered(marker: Marker) -> bool:
-    """Whether *marker* has a yes or no on a Python: packaging finds out only when it is asked."""
-    try:
-        marker.evaluate({"extra": "", "platform_release": "", "platform_version": ""})
-    except (UndefinedComparison, UndefinedEnvironmentName, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _foreign(text: str) -> Refusal | None:
-    if text.startswith("-"):
-        hint = "one requirement an entry; where packages come from is the site's to say"
-        return _refuse(text, "is an option of pip, not a requirement", hint)
-    if _VCS.match(text) or _URL.match(text):
-        return _foreign_url(text)
-    if _PATH.match(text) and "@" not in text:
-        hint = "name a package of the index; put own code into the work folder"
-        return _refuse(text, "is a path, not a package of the index", hint)
-    return None
-
-
-def _foreign_url(text: str) -> Refusal:
-    hint = "name a package of the index, with its version"
-    if "+" in text.partition("://")[0]:
-        return _refuse(text, "is a version control link, not a package of the index", hint)
-    return _refuse(text, "points at a URL, not at the index", hint)
-
-
-def _refuse(text: str, what: str, hint: str) -> Refusal:
-    # A URL may hold a password: nothing behind its scheme is repeated.
-    named = re.sub(r"://.*", "://…", text, flags=re.DOTALL)
-    return Refusal(code="KS107", reason=f"{shown(named)} {what}", hint=hint)
-
-
-def _mended(text: str) -> str:
-    if found := re.fullmatch(r"([A-Za-z0-9._-]+)\s*=\s*([0-9][A-Za-z0-9.+!*-]*)", text):
-        return f'did you mean "{found.group(1)}=={found.group(2)}"?'
-    if found := re.fullmatch(r"([A-Za-z0-9._-]+)\s+v?([0-9][A-Za-z0-9.+!*-]*)", text):
-        return f'did you mean "{found.group(1)}=={found.group(2)}"?'
-    if re.fullmatch(r"[A-Za-z0-9._-]+([\s,]+[A-Za-z0-9._-]+)+", text):
-        return "write one requirement an entry"
-    return 'write it as in "pandas==2.2.3" or "dask[dataframe]>=2024.1"'
-
-
 def size_in_bytes(text: str) -> int:
     """Bytes of a size as the schema admits it, such as "512m"."""
     return int(text[:-1]) * _MEMORY_UNITS[text[-1]]
@@ -310,9 +173,8 @@ def size_in_bytes(text: str) -> int:
 def from_document(place: Place, source: Document) -> KernelProject:
     """The project that *source* describes; it must have passed the schema check without error."""
     value: Any = source.value
-    libs = [
-        parsed for text in value["libs"] if isinstance(parsed := requirement(text), Requirement)
-    ]
+    read = map(requirement.read, value["libs"])
+    libs = [one for one in read if isinstance(one, Requirement)]
     kernel_name = value["kernel_name"]
     python_version = value["python_version"]
     return KernelProject(

@@ -23,6 +23,7 @@ FLOORS: dict[str, float] = {
     "packages": 5,
     "kernels": 5,
     "project": 4,
+    "requirement": 3,
     "reports": 4,
     "template": 4,
     "policy": 3,

@@ -9,7 +9,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernelspec_lib import project, shape
+from kernelspec_lib import project, requirement, shape
 from kernelspec_lib.document import Document, joined
 from kernelspec_lib.findings import RULES, Finding, Severity
 from kernelspec_lib.packages.target import Target
@@ -51,8 +51,8 @@ def _check_libs(document: Document, path: str, value: dict[str, Any]) -> Iterato
         if not isinstance(text, str) or document.has_fault_at(pointer) or not 0 < len(text) <= 1000:
             complete = False
             continue
-        match project.requirement(text):
-            case project.Refusal(code=code, reason=reason, hint=hint):
+        match requirement.read(text):
+            case requirement.Refusal(code=code, reason=reason, hint=hint):
                 complete = False
                 yield _at(document, path, pointer, code, reason, hint)
             case Requirement(name=name) as parsed:
@@ -176,8 +176,8 @@ def _check_production(document: Document, path: str, value: dict[str, Any]) -> I
         )
     libs = value.get("libs")
     for index, text in enumerate(libs[:1000] if isinstance(libs, list) else ()):
-        parsed = project.requirement(text) if isinstance(text, str) and len(text) <= 1000 else None
-        if isinstance(parsed, Requirement) and not project.is_pinned(parsed):
+        parsed = requirement.read(text) if isinstance(text, str) and len(text) <= 1000 else None
+        if isinstance(parsed, Requirement) and not requirement.is_pinned(parsed):
             pointer = f"/libs/{index}"
             yield _at(
                 document,

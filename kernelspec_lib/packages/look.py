@@ -25,7 +25,8 @@ from kernelspec_lib.packages.problems import (
 )
 from kernelspec_lib.packages.settings import CONNECTIONS
 from kernelspec_lib.packages.target import Target, counted
-from kernelspec_lib.project import Lib, is_pinned
+from kernelspec_lib.project import Lib
+from kernelspec_lib.requirement import is_pinned
 
 Familiar: TypeAlias = Callable[[], Collection[str]]
 """Names of libraries that the site uses: one of them is what a mistyped name meant."""

@@ -13,7 +13,7 @@ import pytest
 from cookiecutter.utils import create_env_with_context
 from packaging.requirements import Requirement
 
-from kernelspec_lib import data, project, template
+from kernelspec_lib import data, requirement, template
 from tests.template import support
 
 HOOK = support.ROOT / "hooks" / "pre_gen_project.py"
@@ -132,7 +132,7 @@ def test_python_versions_that_are_refused(hook: ModuleType, text: str) -> None:
 @pytest.mark.parametrize("lib", LIBS)
 def test_libs_that_are_accepted_are_requirements(hook: ModuleType, lib: str) -> None:
     assert hook.refusal("libs", lib) is None
-    assert isinstance(project.requirement(lib), Requirement)
+    assert isinstance(requirement.read(lib), Requirement)
 
 
 @pytest.mark.parametrize("lib", NO_LIBS, ids=range(len(NO_LIBS)))
