@@ -20,6 +20,8 @@ _PERIOD = 100_000
 """Microseconds: the kernel's own, within which a group may use its time."""
 _LATELY = 10.0
 """Seconds from the moment at which a kernel was killed to that at which its end is seen."""
+_NO_LIMIT = 2**62
+"""Bytes: version 1 writes nearly 2^63 where there is none."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
 
@@ -113,6 +115,7 @@ class Strain:
         self.urgent: list[int] = []
         """Descriptors to wait on, before `look`: for what can be read; for what is urgent."""
         self._at = float("-inf")
+        self._then: float | None = None
         self._folder = self._limit = ""
         self._count = self._events = 0
         if group is None:
@@ -135,9 +138,14 @@ class Strain:
                 self._events += os.eventfd_read(self.reads[0])
                 # The end of the group is told as one, too.
                 if self._events > 1 or os.path.exists(self._folder):
-                    self._at = time.monotonic()
+                    self._happened()
         elif (count := self._counted()) > self._count:
-            self._at, self._count = time.monotonic(), count
+            self._count = count
+            self._happened()
+
+    def _happened(self) -> None:
+        self._at = time.monotonic()
+        self._then = self.limit()
 
     def lately(self) -> bool:
         """Whether it has happened a moment ago."""
@@ -149,12 +157,15 @@ class Strain:
         return bool(self.reads or self.urgent) and self.lately()
 
     def limit(self) -> float | None:
-        """Bytes: what they have together at this moment; None where nothing tells."""
+        """Bytes: what the group may have at this moment; where it is gone, what it had when it last
+        came upon that. None where nothing tells, or where there is no limit.
+        """
         try:
             with open(self._limit, encoding="ascii") as file:
-                return float(int(file.read()))
+                limit = int(file.read())
         except (OSError, ValueError):
-            return None
+            return self._then
+        return float(limit) if limit < _NO_LIMIT else None
 
     def _event(self) -> int:
         """A descriptor that can be read each time it happens: version 1, as root."""

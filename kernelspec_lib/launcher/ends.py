@@ -44,8 +44,10 @@ class End:
         """started: whether it has answered once. cell: the header of its last cell's request."""
         # The engine says it of a kernel, too, that has outlived a child or a neighbour.
         self.oom = self.code == _KILLED and (bool(state.get("OOMKilled")) or own.surely())
-        self.limit: float | None = told.get("HostConfig", {}).get("Memory") or None
-        """Bytes of memory that it had at last, which need not be what it had at first."""
+        limit = own.limit() if own.surely() else None
+        self.limit: float | None = limit or told.get("HostConfig", {}).get("Memory") or None
+        """Bytes of memory that it had at last, which need not be what it had at first: podman goes
+        on saying that."""
         self.together: float | None = strain.limit() if strain.lately() else None
         """The same of all kernels of its user, where that was too little; None: it was not."""
 

@@ -165,6 +165,7 @@ def test_the_end_of_a_group_is_not_taken_for_its_limit(
     group.mkdir(parents=True)
     for name in ("memory.oom_control", "cgroup.event_control"):
         (group / name).touch()
+    (group / "memory.limit_in_bytes").write_text(f"{2 * G}\n")
     strain = cgroups.Strain("/kernelspec/ada", str(tmp_path))
     os.eventfd_write(strain.reads[0], before)
     if gone:
@@ -178,3 +179,18 @@ def test_the_end_of_a_group_is_not_taken_for_its_limit(
 def test_without_a_group_nothing_is_strained(tmp_path: Path) -> None:
     strain = cgroups.Strain(None, str(tmp_path))
     assert (strain.lately(), strain.limit(), strain.reads, strain.urgent) == (False, None, [], [])
+
+
+def test_the_limit_of_a_group_that_is_gone_is_what_it_came_upon(tmp_path: Path) -> None:
+    group = tmp_path / "memory/kernelspec/ada"
+    group.mkdir(parents=True)
+    limit = group / "memory.limit_in_bytes"
+    (group / "memory.failcnt").write_text("0\n")
+    limit.write_text(f"{2**63 - 4096}\n")
+    strain = cgroups.Strain("/kernelspec/ada", str(tmp_path))
+    assert strain.limit() is None
+    limit.write_text(f"{2 * G}\n")
+    (group / "memory.failcnt").write_text("1\n")
+    strain.look()
+    shutil.rmtree(group)
+    assert strain.limit() == 2 * G

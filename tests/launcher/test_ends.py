@@ -18,18 +18,19 @@ def told(
     *,
     oom: bool = False,
     own: bool = False,
+    had: float | None = None,
     memory: int = 0,
     group: float | None = None,
     policy: dict[str, Any] | None = None,
 ) -> str:
     """The note of a kernel that ended so. group: the limit of all kernels, if it was come upon.
-    own: whether its own limit was, as its own group tells."""
+    own: whether its own limit was, as its own group tells. had: that limit."""
     last = {"State": {"ExitCode": code, "OOMKilled": oom}, "HostConfig": {"Memory": memory}}
     strain: Any = SimpleNamespace(lately=lambda: group is not None, limit=lambda: group)
     ear: Any = SimpleNamespace(heard=True, cell=None)
     call: Any = SimpleNamespace(asked={"kernel": "churn"}, engine="Docker")
     terms = Terms(policy or {}, {"memory": "256m"}, "ada")
-    ours: Any = SimpleNamespace(surely=lambda: own)
+    ours: Any = SimpleNamespace(surely=lambda: own, limit=lambda: had)
     return ends.note(ends.End(last, "", ear, strain, ours, wanted=False), call, terms)
 
 
@@ -62,6 +63,11 @@ def test_an_engine_that_missed_whose_memory_it_was() -> None:
     assert "than its limit of 768 MiB" in told(137, own=True, memory=768 * M)
     assert "killed from outside" in told(137, memory=768 * M)
     assert "memory" not in told(1, own=True, memory=768 * M)
+
+
+def test_an_engine_that_still_tells_the_first_limit() -> None:
+    assert "than its limit of 256 MiB" in told(137, own=True, had=256 * M, memory=768 * M)
+    assert "than its limit of 768 MiB" in told(137, oom=True, had=256 * M, memory=768 * M)
 
 
 def test_all_of_a_users_kernels_together() -> None:
