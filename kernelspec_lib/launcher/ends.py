@@ -38,6 +38,9 @@ class End:
         state = told.get("State", {})
         self.code: int | None = state.get("ExitCode")
         """Its exit code; None: nobody knows."""
+        if state.get("Status") == "created" and own.surely():
+            # podman, now and then, of a kernel that has run: with an exit code of 0.
+            self.code = _KILLED
         self.said, self.wanted = said, wanted
         """said: the last that it wrote. wanted: it was told to end."""
         self.started, self.cell = ear.heard, ear.cell

@@ -20,6 +20,7 @@ from kernelspec_lib.delivery.engine import Engine
 from tests.delivery import parts
 from tests.docker import launched
 from tests.docker.conftest import LOGIN, Kernel, kernelspec
+from tests.docker.test_told import EATS, until_told
 
 pytestmark = [
     pytest.mark.docker,
@@ -121,6 +122,7 @@ def test_a_kernel_from_its_start_to_its_end(
         assert limits == (512 * 1024**2, 1, 200, None)
         assert "512 MiB of 600 MiB" in told("budget")
         told("limit", f"{LOGIN}/churn", "--memory=256m", "--cpus=0.5", "--pids=150")
+        assert "more memory than its limit of 256 MiB" in until_told(one, one.client.execute(EATS))
         one.manager.restart_kernel(now=True)
         one.client.wait_for_ready(timeout=60)
         assert one.execute("print(open('kept').read())") == ("x\n", "")

@@ -19,13 +19,15 @@ def told(
     oom: bool = False,
     own: bool = False,
     had: float | None = None,
+    status: str = "exited",
     memory: int = 0,
     group: float | None = None,
     policy: dict[str, Any] | None = None,
 ) -> str:
     """The note of a kernel that ended so. group: the limit of all kernels, if it was come upon.
     own: whether its own limit was, as its own group tells. had: that limit."""
-    last = {"State": {"ExitCode": code, "OOMKilled": oom}, "HostConfig": {"Memory": memory}}
+    state = {"Status": status, "ExitCode": code, "OOMKilled": oom}
+    last = {"State": state, "HostConfig": {"Memory": memory}}
     strain: Any = SimpleNamespace(lately=lambda: group is not None, limit=lambda: group)
     ear: Any = SimpleNamespace(heard=True, cell=None)
     call: Any = SimpleNamespace(asked={"kernel": "churn"}, engine="Docker")
@@ -63,6 +65,12 @@ def test_an_engine_that_missed_whose_memory_it_was() -> None:
     assert "than its limit of 768 MiB" in told(137, own=True, memory=768 * M)
     assert "killed from outside" in told(137, memory=768 * M)
     assert "memory" not in told(1, own=True, memory=768 * M)
+
+
+def test_an_engine_that_forgot_that_the_kernel_ran() -> None:
+    assert "than its limit of 768 MiB" in told(0, own=True, status="created", memory=768 * M)
+    assert told(0, status="created", memory=768 * M) == ""
+    assert told(0, own=True, memory=768 * M) == ""
 
 
 def test_an_engine_that_still_tells_the_first_limit() -> None:
