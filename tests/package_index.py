@@ -96,12 +96,13 @@ def sdist(
     version: str,
     *,
     requires: Sequence[str] = (),
+    extras: Mapping[str, Sequence[str]] | None = None,
     requires_python: str | None = None,
     setup: str = 'raise SystemExit("setup.py was run")\n',
 ) -> PackageFile:
     """A source distribution, whose setup.py shows that it was run by failing."""
     stem = f"{name.replace('-', '_')}-{version}"
-    metadata = _metadata(name, version, requires, {}, requires_python)
+    metadata = _metadata(name, version, requires, extras or {}, requires_python)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for path, text in ((f"{stem}/PKG-INFO", metadata), (f"{stem}/setup.py", setup)):

@@ -165,10 +165,13 @@ def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> No
 
 
 def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
-    """For each of *blamed* the version that all of *libs* can live with, if there is one."""
+    """For each of *blamed* the version that all of *libs* can live with, if there is one.
+
+    Where the index or uv gives out, the quarrel is told all the same.
+    """
     asked = [lib for lib in blamed if lib.requirement.specifier]
     found = 0
-    with suppress(_Spent):
+    with suppress(_Spent, KernelspecError):
         for lib in asked[:_MOST_REMEDIES]:
             answers.begin(_without(lib, libs))
         for lib in asked:
@@ -199,7 +202,7 @@ def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
     if len(loose) < 2:
         return
     others = [one.requirement for one in libs if one not in loose]
-    with suppress(_Spent):
+    with suppress(_Spent, KernelspecError):
         answer = answers.of([*others, *(_loosened(lib.requirement) for lib in loose)])
         pins = answer.pins if isinstance(answer, uv.Compiled) else ()
         versions = {pin.name: Version(pin.version) for pin in pins}

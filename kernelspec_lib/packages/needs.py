@@ -27,18 +27,19 @@ def read(pins: Sequence[Pin], solver: Solver) -> Mapping[str, Metadata]:
 
     Mostly uv has read it, or *solver* has, and nothing is asked of the index.
     """
-    known = {pin.name: _known(pin, solver) for pin in pins}
-    unread = [pin for pin in pins if known[pin.name] is None and pin.files]
+    found = {pin.name: known(pin, solver) for pin in pins}
+    unread = [pin for pin in pins if found[pin.name] is None and pin.files]
     if unread:
         from kernelspec_lib.packages import sources
 
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
             told = threads.map(lambda pin: sources.read(solver.index, pin.name, pin.files), unread)
-            known.update(zip((pin.name for pin in unread), told, strict=True))
-    return {name: told or NOTHING for name, told in known.items()}
+            found.update(zip((pin.name for pin in unread), told, strict=True))
+    return {name: told or NOTHING for name, told in found.items()}
 
 
-def _known(pin: Pin, solver: Solver) -> Metadata | None:
+def known(pin: Pin, solver: Solver) -> Metadata | None:
+    """What the release of *pin* says of itself, where *solver* or uv has read it."""
     return solver.learnt.get(pin.name, {}).get(Version(pin.version)) or solver.readings.of(pin)
 
 
@@ -49,8 +50,27 @@ def counted(
 
     extras: what somebody wants of them besides. What they want of each other is found out.
     """
+    return _settled(told, extras, target)[0]
+
+
+def wanted(
+    pins: Sequence[Pin], solver: Solver, extras: Mapping[str, Collection[str]]
+) -> Mapping[str, Collection[str]]:
+    """Which extras of the releases that *pins* name are wanted, as far as their needs are known.
+
+    By name; "" stands for none. extras: those that somebody wants besides.
+    """
+    told = {pin.name: known(pin, solver) or NOTHING for pin in pins}
+    return _settled(told, extras, solver.target)[1]
+
+
+def _settled(
+    told: Mapping[str, Metadata], extras: Mapping[str, Collection[str]], target: Target
+) -> tuple[Mapping[str, Sequence[Requirement]], Mapping[str, Collection[str]]]:
+    """What is needed, and which extras are wanted, by name."""
     wanted = {name: {"", *extras.get(name, ())} for name in told}
-    waiting, found = list(told), {}
+    waiting = list(told)
+    found: dict[str, Sequence[Requirement]] = {}
     while waiting:
         name = waiting.pop()
         found[name] = list(_holding(told[name].requires, wanted[name], target))
@@ -59,7 +79,7 @@ def counted(
             if other in wanted and not need.extras <= wanted[other]:
                 wanted[other] |= need.extras
                 waiting.append(other)
-    return found
+    return found, wanted
 
 
 def _holding(needs: Sequence[str], extras: set[str], target: Target) -> Iterator[Requirement]:

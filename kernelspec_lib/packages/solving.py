@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import pylock, refusals, uv
+from kernelspec_lib.packages import needs, pylock, refusals, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
@@ -46,8 +46,9 @@ class Solver:
     """As "name!=version", releases of which no file is for the target, or is to be seen; as
     "name==version", those that were withdrawn, and that a package needs all the same: pip takes
     them then."""
-    foreseen: set[tuple[str, Version]] = field(default_factory=set)
-    """The releases whose needs were looked at, whether these have to be built too."""
+    foreseen: set[tuple[str, Version, frozenset[str]]] = field(default_factory=set)
+    """The releases whose needs, with those of these extras, were looked at, whether these have to
+    be built too."""
     extras: Mapping[str, Collection[str]] = field(default_factory=dict)
     """What the user's lines want of each package besides, as they are written."""
     refreshed: list[bool] = field(default_factory=list)
@@ -214,11 +215,14 @@ class Solver:
 
     def _learn(self, compiled: uv.Compiled) -> bool:
         """Reads what the chosen releases need that may be built; False: all of it was known."""
-        chosen = [
-            (pin.name, Version(pin.version))
-            for pin in compiled.pins
-            if pin.name in self.learnt and (pin.name, Version(pin.version)) not in self.foreseen
-        ]
+        if not any(pin.name in self.learnt for pin in compiled.pins):
+            return False
+        extras = needs.wanted(compiled.pins, self, self.extras)
+        seen = (
+            (pin.name, Version(pin.version), frozenset(extras[pin.name])) for pin in compiled.pins
+        )
+        news = [one for one in seen if one[0] in self.learnt and one not in self.foreseen]
+        chosen = [(name, version) for name, version, _ in news]
         waiting = [(name, version) for name, version in chosen if version not in self.learnt[name]]
         pages = self.pages([name for name, _ in chosen])
         known = len(self.learnt)
@@ -236,9 +240,9 @@ class Solver:
                 # Nobody has chosen it: whoever does will be told.
                 with suppress(KernelspecError):
                     self.learnt[name][version] = future.result()
-        for name, version in chosen:
-            self.foreseen.add((name, version))
-            self._foresee(self.learnt[name][version], {*self.extras.get(name, ()), ""})
+        for name, version, wanted in news:
+            self.foreseen.add((name, version, wanted))
+            self._foresee(self.learnt[name][version], wanted)
         return bool(waiting) or len(self.learnt) > known
 
     def _older(self, page: Page, version: Version) -> list[tuple[str, Version]]:

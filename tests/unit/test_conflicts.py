@@ -9,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import conflicts, pylock, uv
 from kernelspec_lib.packages.problems import Remedy
 from tests.projects import a_project
@@ -122,6 +123,19 @@ def test_where_no_line_would_do_alone_all_of_them_are_changed() -> None:
     told = conflicts.explain(REFUSAL, libs, ThreeQuarrels(), still)  # type: ignore[arg-type]
     assert (told.libs, told.remedies) == (libs[:2], ())
     assert told.together == tuple(Remedy(lib=lib, version=Version("7")) for lib in libs[:2])
+
+
+def test_a_quarrel_is_told_though_its_remedies_cannot_be_looked_for() -> None:
+    class GivesOut(Rules):
+        def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+            if any(not one.specifier for one in wanted):
+                raise IndexUnreachable("https://index.example/simple", "no end", "try again")
+            return super().answer(wanted)
+
+    rules, libs = GivesOut("lib3==1", "lib5==1"), a_project(*MANY[:9]).libs
+    conflict = conflicts.explain(REFUSAL, libs, rules, still)  # type: ignore[arg-type]
+    assert [str(lib.requirement) for lib in conflict.libs] == ["lib3==1", "lib5==1"]
+    assert (conflict.remedies, conflict.together) == ((), ())
 
 
 def test_where_time_is_up_uv_s_words_must_do() -> None:

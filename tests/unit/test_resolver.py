@@ -685,6 +685,21 @@ def test_releases_that_have_to_be_built_are_not_asked_for_one_by_one(
         assert len(calls) < 20
 
 
+def test_an_extra_of_sources_that_a_package_wants_may_be_built_too(
+    environment: Mapping[str, str],
+) -> None:
+    files = [
+        *(wheel("agent", "1.0", requires=["arena[box]"]), sdist("box-py", "1.0")),
+        *(sdist("arena", "0.1"), sdist("arena", "2.0", extras={"box": ["box-py==1.0"]})),
+    ]
+    with serving(tree(files)) as index:
+        outcome = resolved(a_project("agent"), index.url, environment)
+        alone = resolved(a_project("arena"), index.url, environment)
+    # Not the release of old, which knows no such extra, and so seems to need nothing.
+    assert locked(outcome) == {"agent": "1.0", "arena": "2.0", "box-py": "1.0"}
+    assert locked(alone) == {"arena": "2.0"}
+
+
 def test_a_release_withdrawn_without_a_word_counts_only_where_it_is_pinned(
     environment: Mapping[str, str],
 ) -> None:
