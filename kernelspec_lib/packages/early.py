@@ -48,7 +48,7 @@ def settled(
 
 def _needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
     """What the releases in *answer* need of each other."""
-    told = needs.read(answer.pins, solver)
+    told = needs.read(answer.pins, solver.said, solver.index)
     for some in needs.counted(told, solver.extras, solver.target).values():
         yield from some
 

@@ -61,7 +61,7 @@ def chosen(
     if index is solver.index:
         seen = {}
     pages = solver.pages((pin.name for pin in pins if not seen.get(pin.name)), index)
-    metadata = needs.read(pins, solver)
+    metadata = needs.read(pins, solver.said, solver.index)
     needs_ = needs.counted(metadata, solver.extras, solver.target)
     via = _parents(needs_)
     roots = lock.lines_behind(via, libs)

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from kernelspec_lib.packages.metadata import NOTHING, Metadata, parsed
 from kernelspec_lib.packages.target import Target
 
 if TYPE_CHECKING:
+    from kernelspec_lib.packages.index import Index
     from kernelspec_lib.packages.pylock import Pin
-    from kernelspec_lib.packages.solving import Solver
 
 _THREADS = 8
 _OF_EXTRA = re.compile(r";(?!.*\bor\b).*\bextra\s*==")
 
 
-def read(pins: Sequence[Pin], solver: Solver) -> Mapping[str, Metadata]:
+def read(
+    pins: Sequence[Pin], known: Callable[[Pin], Metadata | None], index: Index
+) -> Mapping[str, Metadata]:
     """What the releases that *pins* name say of themselves, by name. Raises IndexUnreachable.
 
-    Mostly uv has read it, or *solver* has, and nothing is asked of the index.
+    known: what has been read of one already, by uv or here; mostly *index* is asked for nothing.
     """
-    found = {pin.name: known(pin, solver) for pin in pins}
+    found = {pin.name: known(pin) for pin in pins}
     unread = [pin for pin in pins if found[pin.name] is None and pin.files]
     if unread:
         from kernelspec_lib.packages import sources
 
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            told = threads.map(lambda pin: sources.read(solver.index, pin.name, pin.files), unread)
+            told = threads.map(lambda pin: sources.read(index, pin.name, pin.files), unread)
             found.update(zip((pin.name for pin in unread), told, strict=True))
     return {name: told or NOTHING for name, told in found.items()}
-
-
-def known(pin: Pin, solver: Solver) -> Metadata | None:
-    """What the release of *pin* says of itself, where *solver* or uv has read it."""
-    return solver.learnt.get(pin.name, {}).get(Version(pin.version)) or solver.readings.of(pin)
 
 
 def counted(
@@ -54,14 +50,10 @@ def counted(
 
 
 def wanted(
-    pins: Sequence[Pin], solver: Solver, extras: Mapping[str, Collection[str]]
+    told: Mapping[str, Metadata], extras: Mapping[str, Collection[str]], target: Target
 ) -> Mapping[str, Collection[str]]:
-    """Which extras of the releases that *pins* name are wanted, as far as their needs are known.
-
-    By name; "" stands for none. extras: those that somebody wants besides.
-    """
-    told = {pin.name: known(pin, solver) or NOTHING for pin in pins}
-    return _settled(told, extras, solver.target)[1]
+    """Which extras of each package are wanted; "" stands for none. Arguments: as of `counted`."""
+    return _settled(told, extras, target)[1]
 
 
 def _settled(

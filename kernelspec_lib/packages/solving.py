@@ -21,7 +21,7 @@ from packaging.version import Version
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import needs, pylock, refusals, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
-from kernelspec_lib.packages.metadata import Metadata, Trust
+from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.readings import Readings
 from kernelspec_lib.packages.target import Target
@@ -87,10 +87,7 @@ class Solver:
         return nearest or answer
 
     def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
-        """Releases for *wanted* that all install; None: there are none.
-
-        Raises IndexUnreachable where uv could not look.
-        """
+        """Releases for *wanted* that all install; None: there are none. Raises IndexUnreachable."""
         answer = self.answer(wanted)
         return answer if isinstance(answer, uv.Compiled) else None
 
@@ -143,6 +140,10 @@ class Solver:
         if not any(one.installs(self.target) for one in files):
             return None
         return Page(name=pin.name, releases={Version(pin.version): files})
+
+    def said(self, pin: pylock.Pin) -> Metadata | None:
+        """What the release of *pin* says of itself, where that was read here, or by uv."""
+        return self.learnt.get(pin.name, {}).get(Version(pin.version)) or self.readings.of(pin)
 
     def _unfit(self, pins: Sequence[pylock.Pin], index: Index) -> list[pylock.Pin]:
         pages = self.pages([pin.name for pin in pins], index)
@@ -217,7 +218,8 @@ class Solver:
         """Reads what the chosen releases need that may be built; False: all of it was known."""
         if not any(pin.name in self.learnt for pin in compiled.pins):
             return False
-        extras = needs.wanted(compiled.pins, self, self.extras)
+        told = {pin.name: self.said(pin) or NOTHING for pin in compiled.pins}
+        extras = needs.wanted(told, self.extras, self.target)
         seen = (
             (pin.name, Version(pin.version), frozenset(extras[pin.name])) for pin in compiled.pins
         )
