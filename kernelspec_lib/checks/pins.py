@@ -287,6 +287,10 @@ def _no_wheel(problem: NoWheel, python: str) -> tuple[str, str]:
     hint = _other_release(problem, behind, python)
     release = f"{behind}{release}{', which' if behind else ''}"
     message = f"{release} has no wheel for {python} on Linux"
+    if problem.glibc:
+        wanted = f"glibc {problem.glibc[0]}.{problem.glibc[1]}"
+        message += f" with the C library of the base image: it wants {wanted}"
+        return message, f"{hint}, or take a base image with {wanted} or newer"
     offers = _offers(problem.offers)
     return f"{message}{f'; there are wheels for {offers}' if offers else ''}", hint
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from kernelspec_lib.packages.target import Target, counted
 from kernelspec_lib.project import Lib
 from kernelspec_lib.requirement import is_pinned
 
+_GLIBC = re.compile(r"manylinux_(\d{1,3})_(\d{1,3})_")
 Familiar: TypeAlias = Callable[[], Collection[str]]
 """Names of libraries that the site uses: one of them is what a mistyped name meant."""
 
@@ -196,7 +198,7 @@ def _unusable(
             return SourceOnly(lib=lib, name=lib.name, version=version, newest=newest)
     admitted = [one for one in candidates if any(file.admits(target) for file in page.of(one))]
     if admitted:
-        return no_wheel(lib, lib.name, admitted[0], page, newest)
+        return _no_wheel(lib, lib.name, admitted[0], page, target, ())
     version = candidates[0]
     return OtherPython(
         lib=lib,
@@ -207,13 +209,13 @@ def _unusable(
     )
 
 
-def no_wheel(
+def _no_wheel(
     lib: Lib | None,
     name: str,
     version: Version,
     page: Page,
-    newest: Version | None,
-    asked_by: tuple[Lib, ...] = (),
+    target: Target,
+    asked_by: tuple[Lib, ...],
 ) -> NoWheel:
     """The problem of a release whose files do not fit."""
     files = page.of(version)
@@ -222,9 +224,18 @@ def no_wheel(
         name=name,
         version=version,
         offers=tuple(sorted({one.tags for one in files if one.tags is not None})),
-        newest=newest,
+        newest=page.newest_for(target),
         asked_by=asked_by,
+        glibc=None if target.musl else _wanted_glibc(files, target),
     )
+
+
+def _wanted_glibc(files: Sequence[File], target: Target) -> tuple[int, int] | None:
+    """The oldest glibc with which one of *files* would install on *target*."""
+    told = (_GLIBC.findall(one.tags or "") for one in files)
+    wanted = sorted({(int(major), int(minor)) for some in told for major, minor in some})
+    newer = (replace(target, glibc=one) for one in wanted if one > target.glibc)
+    return next((one.glibc for one in newer if _installs(files, one)), None)
 
 
 def recheck(
@@ -260,4 +271,4 @@ def recheck(
                 asked_by=roots[name],
             )
         else:
-            yield no_wheel(lib, name, version, page, page.newest_for(target), roots[name])
+            yield _no_wheel(lib, name, version, page, target, roots[name])

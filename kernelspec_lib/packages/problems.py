@@ -71,6 +71,8 @@ class NoWheel:
     """Tags of the wheels there are, such as "cp39-cp39-win_amd64"."""
     newest: Version | None
     asked_by: tuple[Lib, ...] = ()
+    glibc: tuple[int, int] | None = None
+    """Of an image on which it would install; None: a newer C library alone does not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,16 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "write numpy==2.0",
         ),
         (
+            NoWheel(
+                lib=NUMPY, name="numpy", version=ONE, newest=TWO, glibc=(2, 39),
+                offers=("cp311-cp311-manylinux_2_39_x86_64",),
+            ),
+            "KS304",
+            "numpy 1.0 has no wheel for Python 3.11 on Linux with the C library of the base image: "
+            "it wants glibc 2.39",
+            "write numpy==2.0, or take a base image with glibc 2.39 or newer",
+        ),
+        (
             SourceOnly(lib=NUMPY, name="numpy", version=ONE, newest=TWO),
             "KS305",
             "numpy 1.0 has no wheel for Python 3.11, only sources",

@@ -685,6 +685,26 @@ def test_releases_that_have_to_be_built_are_not_asked_for_one_by_one(
         assert len(calls) < 20
 
 
+@pytest.mark.parametrize(
+    ("tags", "glibc"),
+    [
+        (["cp311-cp311-manylinux_2_99_x86_64", "cp311-cp311-manylinux_2_98_x86_64"], (2, 98)),
+        (["cp310-cp310-manylinux_2_98_x86_64", "cp311-cp311-win_amd64"], None),
+    ],
+)
+def test_a_wheel_for_a_newer_c_library_is_told_as_that(
+    tags: list[str], glibc: tuple[int, int] | None, environment: Mapping[str, str]
+) -> None:
+    files = [wheel("newer", "1.0", tag=tag) for tag in tags]
+    with serving(tree(files)) as index:
+        outcome = resolved(a_project("newer"), index.url, environment)
+    assert problems(outcome) == [(NoWheel, ["newer"])]
+    assert isinstance(outcome, Unresolved)
+    (problem,) = outcome.problems
+    assert isinstance(problem, NoWheel)
+    assert problem.glibc == glibc
+
+
 def test_an_extra_of_sources_that_a_package_wants_may_be_built_too(
     environment: Mapping[str, str],
 ) -> None:
