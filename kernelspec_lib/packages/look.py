@@ -153,14 +153,17 @@ def _nearest(lib: Lib, page: Page, target: Target) -> Version | None:
     wanted = next((one for one in named if one is not None), None)
     if wanted is None:
         return None
-    usable = (
+    usable = [
         one
         for one in page.releases
         if not one.is_prerelease
         and _withdrawn(page.of(one)) is None
         and _installs(page.of(one), target)
-    )
-    return max(usable, key=lambda one: (*_likeness(one, wanted), one), default=None)
+    ]
+    alike = max((_likeness(one, wanted) for one in usable), default=None)
+    nearest = [one for one in usable if _likeness(one, wanted) == alike]
+    # Of a later series the first, of an earlier one the last.
+    return min((one for one in nearest if one > wanted), default=max(nearest, default=None))
 
 
 def _named_version(specifier: Specifier) -> Version | None:

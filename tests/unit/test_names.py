@@ -100,13 +100,15 @@ def test_a_near_name_that_is_listed_already_is_told_so() -> None:
         ("alpha==9.0", "3.0.1"),
         ("alpha==2.2.4.post1", "2.2.3"),
         ("alpha==0.9", "1.5"),
+        ("alpha==2.1", "2.2.0"),
+        ("alpha==2.5", "2.2.3"),
         ("alpha~=2.4.0", "2.2.3"),
         ("alpha>=4", "3.0.1"),
     ],
 )
 def test_the_nearest_release_is_told(line: str, nearest: str) -> None:
     project = a_project("ipykernel", line)
-    index = Shelf(ipykernel=["7"], alpha=["1.5", "2.2.0", "2.2.3", "2.2.5rc1", "3.0.0", "3.0.1"])
+    index = Shelf(ipykernel=["7"], alpha=["1.5", "1.9", "2.2.0", "2.2.3", "2.2.5rc1", "3.0.1"])
     (problem,) = look(project.libs, index, TARGET).problems
     assert isinstance(problem, NoSuchVersion)
     assert str(problem.nearest) == nearest
