@@ -27,7 +27,7 @@ class Metadata:
     """What one release needs."""
 
     requires: tuple[str, ...] = ()
-    """PEP 508; those that cannot be read are left out."""
+    """PEP 508; one whose version cannot be read is without it."""
     extras: tuple[str, ...] = ()
     requires_python: str = ""
     trust: Trust = Trust.UNKNOWN

@@ -33,6 +33,11 @@ _UNPACKED = 32 * 1024 * 1024
 _TEXT = 4 * 1024 * 1024
 _MEMBER = re.compile(r"[^/]+/(?:[^/]+/)*?(?P<what>PKG-INFO|[^/]+\.egg-info/requires\.txt)")
 _EXACT = Version("2.2")
+_LINE = 1000
+_UNRULY = re.compile(
+    r"(?P<who>[A-Za-z0-9][A-Za-z0-9._-]{0,100}\s*(?:\[[^\]]*\])?)\s*"
+    r"(?:\([^()@;]*\)|[<>=!~][^@;]*)(?P<when>;.*)?"
+)
 _DIST_INFO = re.compile(r"[^/]+\.dist-info/METADATA")
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError,
@@ -221,21 +226,27 @@ def _parsed(text: bytes) -> Metadata:
     except InvalidVersion:
         version = Version("1.0")
     dynamic = {one.lower() for one in all_of["Dynamic"]}
-    whole = [one for one in all_of["Requires-Dist"] if _is_requirement(one)]
+    requires = list(map(_requirement, all_of["Requires-Dist"]))
     exact = version >= _EXACT and "requires-dist" not in dynamic
     return Metadata(
-        requires=tuple(whole),
+        requires=tuple(one for one in requires if one),
         extras=all_of["Provides-Extra"],
         requires_python=str(message.get("Requires-Python", "")).strip(),
         trust=Trust.EXACT
-        if exact and len(whole) == len(all_of["Requires-Dist"])
+        if exact and requires == list(all_of["Requires-Dist"])
         else Trust.APPROXIMATE,
     )
 
 
-def _is_requirement(text: str) -> bool:
+def _requirement(text: str) -> str:
+    """*text*, if it can be read; else without its version, if that can: "pytz>=2011k" was written
+    before there was a rule. Empty for what names no package of the index.
+    """
     told = parsed(text)
-    return told is not None and told.url is None
+    if told is None and (found := _UNRULY.fullmatch(text[:_LINE])):
+        text = f"{found['who'].strip()}{found['when'] or ''}"
+        told = parsed(text)
+    return text if told is not None and told.url is None else ""
 
 
 def _from_egg(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -253,8 +264,8 @@ def _from_egg(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         conditions += [f"({inner.strip()})"] if inner.strip() else []
         joined = " and ".join(conditions)
         whole = f"{own.strip()}; {joined}" if joined else own.strip()
-        if _is_requirement(whole):
-            requires.append(whole)
+        if read := _requirement(whole):
+            requires.append(read)
     return tuple(requires), tuple(dict.fromkeys(extras))
 
 

@@ -92,10 +92,29 @@ def test_pkg_info_of_today_is_the_truth() -> None:
     assert told == Metadata(requires=("b>=1",), trust=Trust.EXACT)
 
 
-@pytest.mark.parametrize("line", ["Dynamic: Requires-Dist\n", "Requires-Dist: c (>=1d>=2)\n"])
-def test_pkg_info_that_leaves_something_open_is_approximate(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        ("Dynamic: Requires-Dist\n", ()),
+        ("Requires-Dist: c (>=1d>=2)\n", ("c",)),
+        ("Requires-Dist: c[d]>=2011k; python_version < '3'\n", ("c[d]; python_version < '3'",)),
+        ("Requires-Dist: c @ https://files.example/c.zip\n", ()),
+        ("Requires-Dist: c (\n", ()),
+    ],
+)
+def test_pkg_info_that_leaves_something_open_is_approximate(
+    line: str, more: tuple[str, ...]
+) -> None:
     told = read(packed(("a-1/PKG-INFO", (NEW + line).encode())))
-    assert (told.requires, told.trust) == (("b>=1",), Trust.APPROXIMATE)
+    assert (told.requires, told.trust) == (("b>=1", *more), Trust.APPROXIMATE)
+
+
+def test_what_was_written_before_there_was_a_rule_is_needed_all_the_same() -> None:
+    egg = "python-dateutil>=2.5.0\npytz>=2011k\n\n[fast]\nc<dev\n"
+    told = read(
+        packed(("a-1/PKG-INFO", OLD.encode()), ("a-1/a.egg-info/requires.txt", egg.encode()))
+    )
+    assert told.requires == ("python-dateutil>=2.5.0", "pytz", 'c; extra == "fast"')
 
 
 def test_requires_txt_stands_in_for_an_old_pkg_info() -> None:
