@@ -30,6 +30,7 @@ def traced(
 
     pinned: those of *libs* that have to be built themselves, whatever the others say.
     """
+    named = {one.name for one in found if isinstance(one, SourceOnly)}
     told = {id(one): one for one in found if isinstance(one, SourceOnly) and _others(one, pinned)}
     for holders in _tried(pinned) if told else ():
         waiting = [key for key, one in told.items() if not one.held_by]
@@ -37,8 +38,12 @@ def traced(
             break
         rest = [lib for lib in libs if lib not in holders]
         building = _building(rest, solver) if rest else None
-        for key in waiting if building is not None else ():
-            if not building or not any(lib in building for lib in _others(told[key], pinned)):
+        if building is None:
+            continue
+        # What is built now and was not before may be built in place of what is looked at.
+        instead = {lib for name, behind in building.items() if name not in named for lib in behind}
+        for key in waiting:
+            if told[key].name not in building and instead.isdisjoint(_others(told[key], pinned)):
                 told[key] = replace(told[key], held_by=tuple(holders))
     told |= _narrowed({key: one for key, one in told.items() if not one.held_by}, libs, solver)
     return tuple(told.get(id(one), one) for one in found)
@@ -68,7 +73,7 @@ def _narrowed(
     found = {}
     for key, one in several.items():
         mine = tuple(lib for lib in one.asked_by if lib in culprits)
-        if mine and not any(lib in building for lib in one.asked_by):
+        if mine and not any(lib in behind for behind in building.values() for lib in one.asked_by):
             itself = one.lib is None or one.lib in mine
             found[key] = replace(one, asked_by=mine, held_by=() if itself else mine)
     return found
@@ -87,8 +92,8 @@ def _tried(pinned: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
         yield pinned
 
 
-def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
-    """Those of *libs* that bring something to build; None: nobody can tell."""
+def _building(libs: Sequence[Lib], solver: Solver) -> Mapping[str, Sequence[Lib]] | None:
+    """What *libs* bring to build, by name, each with those behind it; None: nobody can tell."""
     free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[])
     try:
         answer = early.settled(free, libs)
@@ -97,9 +102,9 @@ def _building(libs: Sequence[Lib], solver: Solver) -> list[Lib] | None:
         packages = locking.chosen(answer, libs, free, free.index.recent())
     except KernelspecError:
         return None  # the lock is good all the same
-    found: list[Lib] = []
-    for one in packages:
-        files = one.files(solver.target)
-        if not files or files[0].tags is None:
-            found += one.roots
-    return found
+    files = {one.pin.name: one.files(solver.target) for one in packages}
+    return {
+        one.pin.name: one.roots
+        for one in packages
+        if not files[one.pin.name] or files[one.pin.name][0].tags is None
+    }

@@ -31,6 +31,9 @@ FILES = [
     wheel("antique", "1.0", requires=["old<2"]),
     wheel("second-antique", "1.0", requires=["old<2"]),
     wheel("sharing", "1.0", requires=["old"]),
+    wheel("plots", "1.0", requires=["older==1.0", "drawing"]),
+    wheel("drawing", "2.0", requires=["old>=2"]),
+    sdist("drawing", "1.0", requires=["old"]),
 ]
 
 
@@ -64,6 +67,14 @@ def test_a_pin_is_blamed_for_whom_it_holds_back(environment: Mapping[str, str]) 
         "beside old==1.0, framework needs helper 1.0, which has no wheel for Python 3.11, "
         "only sources"
     ) in messages
+
+
+def test_a_line_that_another_one_makes_build_too_is_held_back_by_its_own_pin_alone(
+    environment: Mapping[str, str],
+) -> None:
+    # Without old==1.0, plots still has something built for it, and that is another matter.
+    blamed, _ = told(environment, "old==1.0", "older==1.0", "plots")
+    assert blamed == [("drawing", "old==1.0"), ("old", "old==1.0"), ("older", "older==1.0")]
 
 
 def test_a_line_that_brings_a_build_by_itself_is_blamed(environment: Mapping[str, str]) -> None:
