@@ -8,7 +8,7 @@ without it, do stand together.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -176,10 +176,9 @@ def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
             answers.begin(_without(lib, libs))
         for lib in asked:
             answer = answers.of(_without(lib, libs))
-            for pin in answer.pins if isinstance(answer, uv.Compiled) else ():
-                if pin.name == lib.name:
-                    found += 1
-                    yield Remedy(lib=lib, version=Version(pin.version))
+            for version in _versions(answer, [lib]).values():
+                found += 1
+                yield Remedy(lib=lib, version=version)
             if found == _MOST_REMEDIES:
                 return
 
@@ -204,10 +203,18 @@ def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
     others = [one.requirement for one in libs if one not in loose]
     with suppress(_Spent, KernelspecError):
         answer = answers.of([*others, *(_loosened(lib.requirement) for lib in loose)])
-        pins = answer.pins if isinstance(answer, uv.Compiled) else ()
-        versions = {pin.name: Version(pin.version) for pin in pins}
-        for lib in loose if versions else ():
+        versions = _versions(answer, loose)
+        for lib in loose if len(versions) == len({lib.name for lib in loose}) else ():
             yield Remedy(lib=lib, version=versions[lib.name])
+
+
+def _versions(answer: uv.Compiled | uv.Refused, libs: Sequence[Lib]) -> Mapping[str, Version]:
+    """What *answer* has for *libs*, by name, but for pre-releases that none of them speaks of."""
+    pins = answer.pins if isinstance(answer, uv.Compiled) else ()
+    named = {lib.name for lib in libs}
+    found = {pin.name: Version(pin.version) for pin in pins if pin.name in named}
+    early = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
+    return {name: one for name, one in found.items() if name in early or not one.is_prerelease}
 
 
 def _loosened(requirement: Requirement) -> Requirement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -123,6 +124,22 @@ def test_where_no_line_would_do_alone_all_of_them_are_changed() -> None:
     told = conflicts.explain(REFUSAL, libs, ThreeQuarrels(), still)  # type: ignore[arg-type]
     assert (told.libs, told.remedies) == (libs[:2], ())
     assert told.together == tuple(Remedy(lib=lib, version=Version("7")) for lib in libs[:2])
+
+
+@pytest.mark.parametrize(("line", "offered"), [("lib5==1", 1), ("lib5==1rc1", 2)])
+def test_a_pre_release_is_no_remedy_for_who_never_spoke_of_one(line: str, offered: int) -> None:
+    class Early(Rules):
+        def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+            answer = super().answer(wanted)
+            if isinstance(answer, uv.Refused):
+                return answer
+            rows = ((one.name, "7rc1" if one.name == "lib5" else "7") for one in answer.pins)
+            return replace(answer, pins=tuple(pylock.Pin(name=n, version=v) for n, v in rows))
+
+    libs = a_project("lib3==1", line, "other==1").libs
+    conflict = conflicts.explain(REFUSAL, libs, Early("lib3==1", line), still)  # type: ignore[arg-type]
+    assert [lib.name for lib in conflict.libs] == ["lib3", "lib5"]
+    assert len(conflict.remedies) == offered
 
 
 def test_a_quarrel_is_told_though_its_remedies_cannot_be_looked_for() -> None:
