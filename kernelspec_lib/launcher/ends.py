@@ -38,16 +38,17 @@ class End:
         state = told.get("State", {})
         self.code: int | None = state.get("ExitCode")
         """Its exit code; None: nobody knows."""
-        if state.get("Status") == "created" and own.surely():
+        starved = own.surely()
+        if state.get("Status") == "created" and starved:
             # podman, now and then, of a kernel that has run: with an exit code of 0.
             self.code = _KILLED
         self.said, self.wanted = said, wanted
         """said: the last that it wrote. wanted: it was told to end."""
         self.started, self.cell = ear.heard, ear.cell
-        """started: whether it has answered once. cell: the header of its last cell's request."""
+        """started: whether it has ever said a word. cell: the header of its last cell's request."""
         # The engine says it of a kernel, too, that has outlived a child or a neighbour.
-        self.oom = self.code == _KILLED and (bool(state.get("OOMKilled")) or own.surely())
-        limit = own.limit() if own.surely() else None
+        self.oom = self.code == _KILLED and (bool(state.get("OOMKilled")) or starved)
+        limit = own.limit() if starved else None
         self.limit: float | None = limit or told.get("HostConfig", {}).get("Memory") or None
         """Bytes of memory that it had at last, which need not be what it had at first: podman goes
         on saying that."""

@@ -70,10 +70,11 @@ def _narrowed(
     building = _building(rest, solver)
     if building is None:
         return {}
+    still = {lib for behind in building.values() for lib in behind}
     found = {}
     for key, one in several.items():
         mine = tuple(lib for lib in one.asked_by if lib in culprits)
-        if mine and not any(lib in behind for behind in building.values() for lib in one.asked_by):
+        if mine and still.isdisjoint(one.asked_by):
             itself = one.lib is None or one.lib in mine
             found[key] = replace(one, asked_by=mine, held_by=() if itself else mine)
     return found
@@ -102,9 +103,8 @@ def _building(libs: Sequence[Lib], solver: Solver) -> Mapping[str, Sequence[Lib]
         packages = locking.chosen(answer, libs, free, free.index.recent())
     except KernelspecError:
         return None  # the lock is good all the same
-    files = {one.pin.name: one.files(solver.target) for one in packages}
     return {
         one.pin.name: one.roots
         for one in packages
-        if not files[one.pin.name] or files[one.pin.name][0].tags is None
+        if all(file.tags is None for file in one.files(solver.target))
     }

@@ -176,7 +176,8 @@ def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
             answers.begin(_without(lib, libs))
         for lib in asked:
             answer = answers.of(_without(lib, libs))
-            for version in _versions(answer, [lib]).values():
+            version = _versions(answer, [lib]).get(lib.name)
+            if version is not None:
                 found += 1
                 yield Remedy(lib=lib, version=version)
             if found == _MOST_REMEDIES:

@@ -134,7 +134,7 @@ def _of_none(
     candidates = standing if early else finals or standing
     chosen = next((one for one in candidates if _installs(page.of(one), target)), None)
     if chosen is None:
-        yield _unusable(lib, page, candidates, target, page.newest_for(target))
+        yield _unusable(lib, page, candidates, target)
         return
     yield OnlyPrereleases(lib=lib, version=chosen)
 
@@ -153,15 +153,15 @@ def _nearest(lib: Lib, page: Page, target: Target) -> Version | None:
     wanted = next((one for one in named if one is not None), None)
     if wanted is None:
         return None
-    usable = [
-        one
+    usable = {
+        one: _likeness(one, wanted)
         for one in page.releases
         if not one.is_prerelease
         and _withdrawn(page.of(one)) is None
         and _installs(page.of(one), target)
-    ]
-    alike = max((_likeness(one, wanted) for one in usable), default=None)
-    nearest = [one for one in usable if _likeness(one, wanted) == alike]
+    }
+    most = max(usable.values(), default=None)
+    nearest = [one for one, likeness in usable.items() if likeness == most]
     # Of a later series the first, of an earlier one the last.
     return min((one for one in nearest if one > wanted), default=max(nearest, default=None))
 
@@ -192,12 +192,11 @@ def _installs(files: Sequence[File], target: Target) -> bool:
     return any(one.installs(target) for one in files)
 
 
-def _unusable(
-    lib: Lib, page: Page, candidates: Sequence[Version], target: Target, newest: Version | None
-) -> Problem:
+def _unusable(lib: Lib, page: Page, candidates: Sequence[Version], target: Target) -> Problem:
     """Why none of *candidates* (newest first, at least one) installs."""
     for version in candidates:
         if any(one.is_source_for(target) for one in page.of(version)):
+            newest = page.newest_for(target)
             return SourceOnly(lib=lib, name=lib.name, version=version, newest=newest)
     admitted = [one for one in candidates if any(file.admits(target) for file in page.of(one))]
     if admitted:
@@ -208,7 +207,7 @@ def _unusable(
         name=lib.name,
         version=version,
         requires_python=page.of(version)[0].requires_python,
-        newest=newest,
+        newest=page.newest_for(target),
     )
 
 

@@ -216,14 +216,13 @@ class Solver:
 
     def _learn(self, compiled: uv.Compiled) -> bool:
         """Reads what the chosen releases need that may be built; False: all of it was known."""
-        if not any(pin.name in self.learnt for pin in compiled.pins):
+        built = [pin for pin in compiled.pins if pin.name in self.learnt]
+        if not built:
             return False
         told = {pin.name: self.said(pin) or NOTHING for pin in compiled.pins}
         extras = needs.wanted(told, self.extras, self.target)
-        seen = (
-            (pin.name, Version(pin.version), frozenset(extras[pin.name])) for pin in compiled.pins
-        )
-        news = [one for one in seen if one[0] in self.learnt and one not in self.foreseen]
+        seen = [(pin.name, Version(pin.version), frozenset(extras[pin.name])) for pin in built]
+        news = [one for one in seen if one not in self.foreseen]
         chosen = [(name, version) for name, version, _ in news]
         waiting = [(name, version) for name, version in chosen if version not in self.learnt[name]]
         pages = self.pages([name for name, _ in chosen])

@@ -243,7 +243,7 @@ def _requirement(text: str) -> str:
     before there was a rule. Empty for what names no package of the index.
     """
     told = parsed(text)
-    if told is None and (found := _UNRULY.fullmatch(text[:_LINE])):
+    if told is None and len(text) <= _LINE and (found := _UNRULY.fullmatch(text)):
         text = f"{found['who'].strip()}{found['when'] or ''}"
         told = parsed(text)
     return text if told is not None and told.url is None else ""
