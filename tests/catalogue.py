@@ -35,6 +35,9 @@ CATALOGUE: tuple[PackageFile, ...] = (
     wheel("withdrawn", "1.0"),
     wheel("withdrawn", "1.1", yanked="it deletes your files"),
     wheel("preview", "1.0rc1"),
+    # Needs that uv mends in silence, and that pip refuses.
+    wheel("malformed", "1.0", requires=["common (>dev)"]),
+    wheel("malformed", "1.1", requires=["common (>=1.0)"]),
     # The names behind well-known imports.
     wheel("scikit-learn", "1.7.0"),
     wheel("numpy", "2.3.1", requires_python=">=3.11"),

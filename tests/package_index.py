@@ -48,6 +48,8 @@ class PackageFile:
     yanked: str | bool = False
     beside: bool = True
     """Whether the metadata of a wheel lies beside it, too."""
+    uploaded: str | None = None
+    """When, as "2020-01-31T12:00:00Z", if the index tells it (PEP 700)."""
 
     @property
     def sha256(self) -> str:
@@ -252,6 +254,7 @@ def _page(name: str, files: Sequence[PackageFile], wants_json: bool) -> Answer:
             "yanked": one.yanked,
             "core-metadata": one.beside and one.filename.endswith(".whl"),
             "size": len(one.content),
+            **({"upload-time": one.uploaded} if one.uploaded else {}),
         }
         for one in files
     ]

@@ -13,6 +13,7 @@ from kernelspec_lib.packages.lock import Garbled, Lock
 from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
     Conflict,
+    Malformed,
     NoSuchVersion,
     NoWheel,
     OnlyPrereleases,
@@ -103,6 +104,7 @@ def _blamed(problem: Problem) -> Sequence[str]:
             return [lib.pointer for lib in libs]
         case (
             NoWheel(lib=None, asked_by=libs)
+            | Malformed(lib=None, asked_by=libs)
             | OtherPython(lib=None, asked_by=libs)
             | SourceOnly(lib=None, asked_by=libs)
             | SourceRefused(lib=None, asked_by=libs)
@@ -147,6 +149,8 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
         case OnlyPrereleases(lib=lib, version=version):
             message = f"{_line(lib)} is met by pre-releases only; {version} is taken"
             return message, f"write {lib.name}{_extras(lib)}=={version} if you mean it"
+        case Malformed():
+            return _malformed(problem, python)
         case Conflict():
             return _conflict(problem)
 
@@ -232,7 +236,9 @@ def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
 
 
 def _other_release(
-    problem: OtherPython | NoWheel | SourceOnly | SourceRefused | Yanked, behind: str, python: str
+    problem: OtherPython | NoWheel | SourceOnly | SourceRefused | Yanked | Malformed,
+    behind: str,
+    python: str,
 ) -> str:
     """What helps where a release is no good; *behind*: who needs it, if not the user."""
     if behind:
@@ -278,6 +284,13 @@ def _yanked(problem: Yanked, python: str) -> tuple[str, str]:
     why = f": {shown(problem.reason, 200)}" if problem.reason else ""
     message = f"{behind}{name} {problem.version}{', which' if behind else ''}"
     message += f" was withdrawn by its authors{why}"
+    return message, _other_release(problem, behind, python)
+
+
+def _malformed(problem: Malformed, python: str) -> tuple[str, str]:
+    behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
+    message = f"{behind}{problem.name} {problem.version}{', which' if behind else ''}"
+    message += f" says that it needs {shown(problem.text)}: pip cannot read that, and refuses it"
     return message, _other_release(problem, behind, python)
 
 

@@ -33,6 +33,9 @@ _LOGIN = "is this the URL of the index, and does it want a login?"
 class Index(Protocol):
     """What the rest of the house knows of an index."""
 
+    def __hash__(self) -> int:
+        """It is itself, and no other is."""
+
     def page(self, name: str) -> Page | None:
         """The page of the package *name*, normalised; None: the index has no such package.
 

@@ -9,12 +9,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import lock, look, needs, pylock, uv
+from kernelspec_lib.packages import lock, look, malformed, needs, pylock, uv
 from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import File, Page
-from kernelspec_lib.packages.problems import Conflict, Problem, SourceOnly
+from kernelspec_lib.packages.problems import Conflict, Malformed, Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.policy import Policy
@@ -125,6 +125,7 @@ def _conflict(one: Chosen, need: Requirement, got: Chosen | None) -> Conflict:
 
 def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
     """What is wrong with *packages*, each by itself, and which of them have to be built."""
+    refused = solver.malformed([one.pin for one in packages])
     yield from look.recheck(
         {one.pin.name: one.version for one in packages},
         {one.pin.name: one.page for one in packages},
@@ -133,6 +134,15 @@ def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
         solver.learnt,
     )
     for one in packages:
+        if text := refused.get(one.pin.name):
+            yield Malformed(
+                lib=one.own,
+                name=one.pin.name,
+                version=one.version,
+                text=text,
+                newest=malformed.newest(one.page, solver.index, solver.target),
+                asked_by=one.roots,
+            )
         files = one.files(solver.target)
         if files and files[0].tags is None:
             known = solver.learnt.get(one.pin.name, {}).get(one.version, NOTHING)

@@ -28,6 +28,8 @@ class Metadata:
 
     requires: tuple[str, ...] = ()
     """PEP 508; one whose version cannot be read is without it."""
+    unreadable: tuple[str, ...] = ()
+    """What it says that it needs, in words that are no requirement."""
     extras: tuple[str, ...] = ()
     requires_python: str = ""
     trust: Trust = Trust.UNKNOWN

@@ -82,6 +82,15 @@ class Page:
             for one in self.of(version)
         )
 
+    def has_source_for(self, target: Target) -> bool:
+        """Whether *target* may build a final release of it."""
+        return any(
+            one.is_source_for(target)
+            for version, files in self.releases.items()
+            if not version.is_prerelease
+            for one in files
+        )
+
     def newest_for(self, target: Target) -> Version | None:
         """The newest final release that installs on *target* as it is; None: there is none."""
         for version in sorted(self.releases, reverse=True):

@@ -142,6 +142,22 @@ class OnlyPrereleases:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """A release that pip refuses, because it cannot read what the wheel says it needs."""
+
+    code: ClassVar[str] = "KS312"
+    lib: Lib | None
+    """None: no line asks for it by itself; blamed are the lines in *asked_by*."""
+    name: str
+    version: Version
+    text: str
+    """What cannot be read, such as "torch (>=1.8.*)"."""
+    newest: Version | None
+    """The newest that pip installs."""
+    asked_by: tuple[Lib, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
     """Another version for one line, with which all the lines stand together."""
 
@@ -174,6 +190,7 @@ Problem: TypeAlias = (
     | Yanked
     | UnknownExtra
     | OnlyPrereleases
+    | Malformed
     | Conflict
 )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +29,8 @@ class Pin:
     """Its wheels that have tags of the target. Which Pythons they are for is not told."""
     withdrawn: bool = False
     """Whether uv said that all of it was."""
+    uploaded: datetime | None = None
+    """When the oldest of its wheels was, with its time zone; None: the index does not tell."""
 
 
 def read(text: str, remarks: str) -> Iterator[Pin]:
@@ -36,8 +39,20 @@ def read(text: str, remarks: str) -> Iterator[Pin]:
     for package in tomllib.loads(text).get("packages", ()):
         name, told = canonicalize_name(package["name"]), package["version"]
         release = Version(told)
-        files = (_file(release, wheel) for wheel in package.get("wheels", ()))
-        yield Pin(name=name, version=told, files=tuple(files), withdrawn=(name, told) in withdrawn)
+        wheels = package.get("wheels", ())
+        yield Pin(
+            name=name,
+            version=told,
+            files=tuple(_file(release, wheel) for wheel in wheels),
+            withdrawn=(name, told) in withdrawn,
+            uploaded=_oldest(wheels),
+        )
+
+
+def _oldest(wheels: Sequence[Mapping[str, Any]]) -> datetime | None:
+    times = [wheel.get("upload-time") for wheel in wheels]
+    told = [one for one in times if isinstance(one, datetime) and one.tzinfo is not None]
+    return min(told) if times and len(told) == len(times) else None
 
 
 def _file(release: Version, wheel: Mapping[str, Any]) -> File:

@@ -18,6 +18,7 @@ from kernelspec_lib.packages import (
     early,
     guess,
     locking,
+    malformed,
     uv,
     verdicts,
 )
@@ -27,6 +28,7 @@ from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.look import Familiar, Seen, look
 from kernelspec_lib.packages.problems import (
     Conflict,
+    Malformed,
     OnlyPrereleases,
     Problem,
     SourceOnly,
@@ -48,6 +50,7 @@ _CHANNEL = re.compile(
 )
 """What uv says where the way to the index is the trouble, and not a pin."""
 _NOT_FOUND = re.compile(r"([A-Za-z0-9._-]+) was not found in the package registry")
+_NOT_MENDED = re.compile(r"([A-Za-z0-9._-]+)==(\S+) has invalid metadata")
 _NO_EXTRA = re.compile(r"`([^`=]+)==[^`]*` does not have an extra named `([^`]+)`")
 
 
@@ -131,8 +134,7 @@ def _locked(
         without_finals = [one.lib.name for one in problems if isinstance(one, OnlyPrereleases)]
         answer = early.settled(solver, seen.libs, without_finals)
         if isinstance(answer, uv.Refused):
-            conflict = _refusal(answer, seen.libs, solver)
-            return Unresolved(problems=(*problems, conflict))
+            return Unresolved(problems=(*problems, _refusal(answer, seen.libs, solver)))
         problems += tuple(_unknown_extras(answer, seen.libs, solver))
         return _judged(answer, project, seen.libs, solver, problems, policy)
     except KernelspecError as trouble:
@@ -185,7 +187,7 @@ def _cache_of(config: IndexConfig, environment: Mapping[str, str]) -> Path | Non
     return kept / "uv" if kept else None
 
 
-def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Conflict:
+def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Conflict | Malformed:
     """What uv refused, as the user's mistake. Raises IndexUnreachable or CommandFailed if it is
     none: uv calls a package that it was not allowed to see unknown."""
     text, config = refused.text, solver.config
@@ -202,9 +204,23 @@ def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Confli
     if any(page is not None for page in pages.values()):
         reason = f"uv was not given the page of {next(name for name in pages if pages[name])}"
         raise IndexUnreachable(config.shown, reason, "try again, and see proxy and login")
+    for name, version in _NOT_MENDED.findall(text):
+        for lib in libs:
+            if lib.name == canonicalize_name(name) and (told := _malformed(lib, version, solver)):
+                return told
     from kernelspec_lib.packages import conflicts
 
     return conflicts.explain(text, libs, solver, time.monotonic)
+
+
+def _malformed(lib: Lib, told: str, solver: Solver) -> Malformed | None:
+    """That pip refuses the version of *lib* that uv *told*; None: what uv minds is not this."""
+    page, version = solver.pages([lib.name])[lib.name], Version(told)
+    text = malformed.text_in(page, version, solver.index, solver.target)
+    newest = malformed.newest(page, solver.index, solver.target)
+    if not text:
+        return None
+    return Malformed(lib=lib, name=lib.name, version=version, text=text, newest=newest)
 
 
 def _unknown_extras(

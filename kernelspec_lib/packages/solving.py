@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
-from kernelspec_lib.packages import needs, pylock, refusals, uv
+from kernelspec_lib.packages import malformed, needs, pylock, refusals, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
@@ -123,7 +123,13 @@ class Solver:
     def unfit(self, compiled: uv.Compiled) -> list[pylock.Pin]:
         """The pins that cannot be installed on the target, built or not."""
         doubted = [pin for pin in compiled.pins if self.told(pin) is None]
-        return self._unfit(self._unfit(doubted, self.index.recent()), self.index)
+        unfit = self._unfit(self._unfit(doubted, self.index.recent()), self.index)
+        refused = {} if unfit else self.malformed(compiled.pins)
+        return unfit or [pin for pin in compiled.pins if pin.name in refused]
+
+    def malformed(self, pins: Sequence[pylock.Pin]) -> Mapping[str, str]:
+        """By name, those of *pins* that pip refuses, with the requirement that it cannot read."""
+        return malformed.among(pins, self.said, self.index, self.target)
 
     def told(self, pin: pylock.Pin) -> Page | None:
         """The release of *pin* as uv has seen it, if that installs; None: its page has to be seen.
@@ -190,7 +196,7 @@ class Solver:
     def let_build(self, names: Sequence[str]) -> bool:
         """Lets those of *names* be built that have sources; False: none of them has."""
         pages = self.pages(names)
-        more = [name for name in names if _has_source(pages[name], self.target)]
+        more = [name for name in names if pages[name].has_source_for(self.target)]
         for name in more:
             self.learnt.setdefault(name, {})
             self._bar_refusing(pages[name])
@@ -313,18 +319,18 @@ class Solver:
         pages = self.pages([pin.name for pin in unfit])
         before = len(self.constraints)
         for pin in unfit:
+            page, version = pages[pin.name], Version(pin.version)
             built = pin.name in self.learnt
-            if Version(pin.version) not in pages[pin.name].releases:
+            barred = [
+                one for one in page.releases if not page.usable(one, self.target, built=built)
+            ]
+            if version not in page.releases:
                 # A release of this minute: caches before an index show it to one and not yet to
                 # another. What cannot be looked at is not taken, and nobody is blamed for it.
-                self.constraints[f"{pin.name}!={pin.version}"] = None
-            self.constraints.update(
-                {
-                    f"{pin.name}!={version}": None
-                    for version in pages[pin.name].releases
-                    if not pages[pin.name].usable(version, self.target, built=built)
-                }
-            )
+                barred.append(version)
+            elif version not in barred:
+                barred += [version, *malformed.older(page, version, self.index, self.target)]
+            self.constraints.update({f"{pin.name}!={one}": None for one in barred})
         return len(self.constraints) > before
 
     def pages(self, names: Iterable[str], index: Index | None = None) -> Mapping[str, Page]:
@@ -336,12 +342,3 @@ class Solver:
         if trouble is not None:
             raise trouble
         return {name: page or Page(name=name) for name, page in pages.items()}
-
-
-def _has_source(page: Page, target: Target) -> bool:
-    return any(
-        one.is_source_for(target)
-        for version, files in page.releases.items()
-        if not version.is_prerelease
-        for one in files
-    )

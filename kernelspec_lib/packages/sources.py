@@ -230,6 +230,7 @@ def _parsed(text: bytes) -> Metadata:
     exact = version >= _EXACT and "requires-dist" not in dynamic
     return Metadata(
         requires=tuple(one for one in requires if one),
+        unreadable=tuple(one for one in all_of["Requires-Dist"] if parsed(one) is None),
         extras=all_of["Provides-Extra"],
         requires_python=str(message.get("Requires-Python", "")).strip(),
         trust=Trust.EXACT

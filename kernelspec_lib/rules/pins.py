@@ -85,4 +85,12 @@ RULES: tuple[Rule, ...] = (
         '{"libs": ["sasl==0.3.1"]}',
         '{"libs": ["pure-sasl==0.6.2"]}',
     ),
+    error(
+        "KS312",
+        "malformed-metadata",
+        "A requirement that the release's own wheel names cannot be read, and so pip, from 24.1 "
+        "on, does not install it.",
+        '{"libs": ["celery==5.1.2"]}',
+        '{"libs": ["celery==5.2.0"]}',
+    ),
 )

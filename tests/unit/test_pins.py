@@ -13,6 +13,7 @@ from kernelspec_lib.packages.lock import Garbled, Lock, LockedPackage
 from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
     Conflict,
+    Malformed,
     NoSuchVersion,
     NoWheel,
     OnlyPrereleases,
@@ -139,6 +140,21 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "KS311",
             "numpy 1.0 has no wheel for Python 3.11, and this site builds nothing from sources",
             "write numpy==2.0",
+        ),
+        (
+            Malformed(lib=NUMPY, name="numpy", version=ONE, text="py\x1b (>dev)", newest=TWO),
+            "KS312",
+            'numpy 1.0 says that it needs "py\\u001b (>dev)": pip cannot read that, and refuses it',
+            "write numpy==2.0",
+        ),
+        (
+            Malformed(
+                lib=None, name="py", version=ONE, text="x (>dev)", newest=None, asked_by=(NUMPY,)
+            ),
+            "KS312",
+            'numpy needs py 1.0, which says that it needs "x (>dev)": pip cannot read that, and '
+            "refuses it",
+            "take another version of this library",
         ),
         (
             UnknownLib(lib=NUMPY, suggestion="numpy2", placeholder=True),

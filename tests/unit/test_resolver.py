@@ -621,12 +621,14 @@ def test_a_release_that_only_uv_was_shown_is_not_taken_and_nobody_is_blamed(
 
 
 def test_what_lies_inside_a_wheel_is_asked_for_once(environment: Mapping[str, str]) -> None:
+    # Those of a time when nobody minded malformed needs are read twice: by uv, and as they are.
     files = [
         wheel("app", "1.0", requires=["deep<2"]),
         wheel("base", "1.0", requires=["deep>=2"]),
         *(wheel("deep", version) for version in ("1.0", "2.0")),
     ]
-    with serving(tree([replace(one, beside=False) for one in files])) as server:
+    ours = [replace(one, beside=False, uploaded="2026-01-01T00:00:00Z") for one in files]
+    with serving(tree(ours)) as server:
         assert problems(resolved(a_project("app", "base"), server.url, environment))
         asked = [path for path in server.requests if path.endswith(".whl")]
     assert asked
