@@ -31,6 +31,11 @@ _AT_ONCE = 16
 """Releases that are read at once where one is refused: its neighbours were made like it."""
 
 
+def get_ready() -> None:
+    """Loads what reads wheels: best while uv is at work."""
+    from kernelspec_lib.packages import sources  # noqa: F401
+
+
 def among(
     pins: Sequence[Pin], said: Callable[[Pin], Metadata | None], index: Index, target: Target
 ) -> Mapping[str, str]:

@@ -157,6 +157,7 @@ def _seen(
             solver.learnt.update({name: {} for name in built})
             spoilt = built or seen.trouble or any(map(is_error, seen.problems))
             if begun is not None and not spoilt:
+                malformed.get_ready()
                 solver.ahead.append(begun.answer())
     finally:
         if begun is not None:
