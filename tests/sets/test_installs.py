@@ -25,6 +25,7 @@ SAMPLE = {
     "pastaq": "",
     "arbitrary-equality": "20.2.4",
     "newest-python": "",
+    "malformed-passed-over": "24.1.2",
 }
 """Sets that resolve, and the pip that installs them; empty: the one that the Python brings."""
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
