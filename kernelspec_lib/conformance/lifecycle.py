@@ -26,7 +26,7 @@ for _ in range(6000):
     time.sleep(0.1)
 """
 _SLEEP = f"import time\n{_NAPS}"
-_SLEEP_WITH_CHILD = f"import subprocess, time\nchild = subprocess.Popen(['sleep', '600'])\n{_NAPS}"
+SLEEP_WITH_CHILD = f"import subprocess, time\nchild = subprocess.Popen(['sleep', '600'])\n{_NAPS}"
 _WHO = """
 import getpass, json, os, tempfile
 print(json.dumps({
@@ -60,7 +60,7 @@ def _interrupt(subject: Subject) -> None:
 
 def _interrupt_with_child(subject: Subject) -> None:
     with running(subject) as kernel:
-        _interrupted(kernel, _SLEEP_WITH_CHILD, times=3)
+        _interrupted(kernel, SLEEP_WITH_CHILD, times=3)
 
 
 def _interrupted(kernel: Kernel, code: str, *, times: int) -> None:

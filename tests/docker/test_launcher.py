@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from kernelspec_lib.conformance.lifecycle import SLEEP_WITH_CHILD
 from kernelspec_lib.delivery.engine import Engine
 from tests.docker import launched
 from tests.docker.conftest import LOGIN, Kernel
-from tests.docker.test_line import SLEEP, UID, Running, at_home, containers, inspected, none_left
+from tests.docker.test_line import UID, Running, at_home, containers, inspected, none_left
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
 
@@ -63,7 +64,7 @@ def test_the_container_has_the_limits_and_labels(running: Running, engine: Engin
 def test_the_third_interrupt_works_like_the_first(running: Running) -> None:
     running.execute("kept = 'yes'")
     for _ in range(3):
-        _, error = running.execute(SLEEP, interrupted_at="asleep")
+        _, error = running.execute(SLEEP_WITH_CHILD, interrupted_at="asleep")
         assert error == "KeyboardInterrupt"
     assert running.execute("print(kept)") == ("yes\n", "")
 
@@ -73,7 +74,7 @@ def test_a_signal_to_the_launcher_interrupts_the_cell(
 ) -> None:
     pid = running.manager.provisioner.pid  # type: ignore[union-attr]
     monkeypatch.setattr(running.manager, "interrupt_kernel", lambda: os.kill(pid, signal.SIGINT))
-    _, error = running.execute(SLEEP, interrupted_at="asleep")
+    _, error = running.execute(SLEEP_WITH_CHILD, interrupted_at="asleep")
     assert error == "KeyboardInterrupt"
     assert running.execute("print(kept)") == ("yes\n", "")
 

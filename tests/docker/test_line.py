@@ -15,6 +15,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from kernelspec_lib.conformance.lifecycle import SLEEP_WITH_CHILD
 from kernelspec_lib.delivery.engine import Engine
 from tests.docker import jupyter
 from tests.docker.conftest import LOGIN, TEST_LABEL, Kernel
@@ -40,14 +41,6 @@ print(json.dumps({
     "ipykernel": importlib.metadata.version("ipykernel"),
     "host's python": os.path.exists(%(python)r),
 }))
-"""
-
-SLEEP = """
-import subprocess, sys, time
-child = subprocess.Popen(["sleep", "600"])
-print("asleep", flush=True)
-for _ in range(6000):  # A signal that comes when Python goes to sleep is heeded when it wakes.
-    time.sleep(0.1)
 """
 
 
@@ -170,7 +163,7 @@ def test_the_container_has_the_limits_and_labels(running: Running, engine: Engin
 def test_the_third_interrupt_works_like_the_first(running: Running) -> None:
     running.execute("kept = 'yes'")
     for _ in range(3):
-        _, error = running.execute(SLEEP, interrupted_at="asleep")
+        _, error = running.execute(SLEEP_WITH_CHILD, interrupted_at="asleep")
         assert error == "KeyboardInterrupt"
     assert running.execute("print(kept)") == ("yes\n", "")
 

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 from jupyter_client.connect import write_connection_file
 
+from kernelspec_lib.conformance.lifecycle import SLEEP_WITH_CHILD
 from kernelspec_lib.delivery import engine as engines
 from kernelspec_lib.delivery.engine import Engine
 from tests.docker import launched, sudoers
 from tests.docker.conftest import LOGIN, Kernel
 from tests.docker.sudoers import Site
-from tests.docker.test_line import SLEEP, Running
+from tests.docker.test_line import Running
 
 pytestmark = [
     pytest.mark.docker,
@@ -144,7 +145,7 @@ def test_a_user_without_docker_has_a_kernel(
         server = int(labels["kernelspec.parent"].partition(":")[0])
         assert Path(f"/proc/{server}").stat().st_uid == ada.pw_uid
         for _ in range(3):
-            assert one.execute(SLEEP, interrupted_at="asleep")[1] == "KeyboardInterrupt"
+            assert one.execute(SLEEP_WITH_CHILD, interrupted_at="asleep")[1] == "KeyboardInterrupt"
     assert gone(ADA, engine)
     assert [one.name for one in Path("/run/kernelspec").iterdir() if ADA in one.name] == [
         f"{ADA}.lock"
