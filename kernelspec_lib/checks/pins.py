@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from packaging.version import Version
 
+from kernelspec_lib.checks import wheels
 from kernelspec_lib.findings import Finding
 from kernelspec_lib.packages import lock as locks
 from kernelspec_lib.packages.lock import Garbled, Lock
@@ -32,13 +32,6 @@ from kernelspec_lib.project import LOCK, KernelProject, Lib
 from kernelspec_lib.wording import shown
 
 _MOST_LINES = 5
-_PLATFORMS = (
-    ("win", "Windows"),
-    ("macosx", "macOS"),
-    ("musllinux", "Alpine Linux"),
-    ("manylinux", "Linux"),
-    ("linux", "Linux"),
-)
 
 
 def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Finding]:
@@ -193,22 +186,27 @@ def _extras(lib: Lib | None) -> str:
     return f"[{','.join(sorted(extras))}]" if extras else ""
 
 
-def _remedy(name: str, newest: Version | None, python: str) -> str:
+def _remedy(name: str, remedy: Version | None, newest: Version | None, python: str) -> str:
+    """What to write in place of *name*, extras included. newest: of those that install."""
+    if remedy is not None:
+        return f"write {name}=={remedy}"
     if newest is None:
         return f"no release of {name} installs on {python}: take another library or python_version"
-    return f"write {name}=={newest}"
+    return "change other lines too: as they are, no release is known that goes with them"
+
+
+def _newest(remedy: Version | None, newest: Version | None, python: str) -> str:
+    """The newest that installs, for who is told of another one."""
+    return f"; the newest for {python} is {newest}" if newest and newest != remedy else ""
 
 
 def _number(problem: NoSuchVersion, python: str) -> str:
     from kernelspec_lib.packages import names
 
-    name, nearest, newest = problem.lib.name, problem.nearest, problem.newest
-    if newest is None and name in names.SYSTEM:
+    name = problem.lib.name
+    if problem.newest is None and name in names.SYSTEM:
         return f"pip does not install it: {names.SYSTEM[name]}"
-    name += _extras(problem.lib)
-    if nearest is None or newest is None or nearest == newest:
-        return _remedy(name, newest or nearest, python)
-    return f"write {name}=={nearest}, the nearest, or {name}=={newest}, the newest"
+    return _remedy(f"{name}{_extras(problem.lib)}", problem.remedy, problem.newest, python)
 
 
 def _behind(name: str, asked_by: Sequence[Lib]) -> str:
@@ -232,7 +230,8 @@ def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
     if behind:
         message = f"{behind}{release}, which needs {wants}; this kernel has {python}"
         return message, hint
-    return f"{release} needs {wants}; this kernel has {python}", hint
+    newest = _newest(problem.remedy, problem.newest, python)
+    return f"{release} needs {wants}; this kernel has {python}{newest}", hint
 
 
 def _other_release(
@@ -241,11 +240,14 @@ def _other_release(
     python: str,
 ) -> str:
     """What helps where a release is no good; *behind*: who needs it, if not the user."""
+    if behind and problem.remedy:
+        who = problem.asked_by[0]
+        return f"write {who.requirement.name}{_extras(who)}=={problem.remedy}"
     if behind:
         # What needs it admits no release that would do: that was tried.
         return "take another version of this library"
     name = problem.lib.name if problem.lib else problem.name
-    return _remedy(f"{name}{_extras(problem.lib)}", problem.newest, python)
+    return _remedy(f"{name}{_extras(problem.lib)}", problem.remedy, problem.newest, python)
 
 
 def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]:
@@ -273,7 +275,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
         hint += ", and may want a compiler (gcc g++) in system_packages"
     if problem.held_by:
         hint += f"; without {' and '.join(map(_line, problem.held_by))} it would not be built"
-    elif problem.newest and not behind:
+    elif problem.remedy and not behind:
         hint += f"; {_other_release(problem, behind, python)}"
     return message, hint
 
@@ -304,26 +306,9 @@ def _no_wheel(problem: NoWheel, python: str) -> tuple[str, str]:
         wanted = f"glibc {problem.glibc[0]}.{problem.glibc[1]}"
         message += f" with the C library of the base image: it wants {wanted}"
         return message, f"{hint}, or take a base image with {wanted} or newer"
-    offers = _offers(problem.offers)
-    return f"{message}{f'; there are wheels for {offers}' if offers else ''}", hint
-
-
-def _offers(tags: Sequence[str]) -> str:
-    """Platforms and Pythons of wheels, in words: "Windows, Python 3.8, 3.9"."""
-    platforms: dict[str, None] = {}
-    minors: set[int] = set()
-    for tag in tags:
-        interpreter, _, rest = tag.partition("-")
-        platform = rest.partition("-")[2]
-        for beginning, name in _PLATFORMS:
-            if platform.startswith(beginning):
-                platforms[
-                    name + (" on ARM" if "arm64" in platform or "aarch" in platform else "")
-                ] = None
-                break
-        minors |= {int(minor) for minor in re.findall(r"cp3(\d{1,2})(?!\d)", interpreter)}
-    pythons = ", ".join(f"3.{minor}" for minor in sorted(minors))
-    return ", ".join([*platforms, *([f"Python {pythons}"] if pythons else [])])
+    offers = wheels.told(problem.offers)
+    message += f"; there are wheels for {offers}" if offers else ""
+    return message + ("" if behind else _newest(problem.remedy, problem.newest, python)), hint
 
 
 def _conflict(conflict: Conflict) -> tuple[str, str]:
@@ -339,7 +324,8 @@ def _conflict(conflict: Conflict) -> tuple[str, str]:
     joined = " or ".join(ways)
     joined = joined or " and ".join(map(_other_version, conflict.together))
     if joined:
-        hint = f"write {joined}: with all other lines as they are, that resolves"
+        beside = "all other lines as they are" if conflict.alone else "the other errors mended"
+        hint = f"write {joined}: with {beside}, that resolves"
     return f"{', '.join(lines[:-1])} and {lines[-1]} cannot stand together{why}", hint
 
 

@@ -7,41 +7,33 @@ without it, do stand together.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import children, uv
+from kernelspec_lib.packages import children, locking, uv
 from kernelspec_lib.packages.children import Threads
-from kernelspec_lib.packages.problems import Conflict, Remedy
-from kernelspec_lib.packages.refusals import NO_SOLUTION
+from kernelspec_lib.packages.problems import Conflict, Problem, Remedy
+from kernelspec_lib.packages.reasons import Unfit, explained, names, told
+from kernelspec_lib.packages.remedies import loosened, pinned
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
 
 _MOST_RUNS = 40
 """Of uv, a tenth of a second each once it has the pages."""
 _MOST_SECONDS = 30.0
+_MOST_QUARRELS = 4
 _MOST_REMEDIES = 3
 _FEW = 3
 """Libs whose quarrel is looked into at once, and not step by step."""
-_AT_ONCE = 1 + 2 * _FEW
-"""Questions: all of the few, without one of them each, and with another version of one each."""
-_MOST_REASONS = 4
-_ONE = r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:\{[^}]*\})?"
-_MARKER = re.compile(r"\{[^}]*\}")
-_NEEDS = re.compile(
-    r"(?P<all>all versions of )?(?P<who>[A-Za-z0-9._-]+)(?P<extra>\[[^\]]*\])?"
-    r"(?:\{[^}]*\})?(?P<of>[<>=!~][^\s]*)? depends? on "
-    rf"(?:one of:(?P<some>(?: {_ONE}[<>=!~][^\s]*)+)"
-    rf"|(?!one of:)(?P<what>{_ONE})(?P<spec>[<>=!~][^\s]*)?)"
-)
+_AT_ONCE = 2 + 2 * _FEW
+"""Questions: all of the few, all others, without one of them each, and with another version of one
+each."""
 
 
 @dataclass(kw_only=True)
@@ -72,6 +64,8 @@ class _Answers:
     purse: _Purse
     threads: Threads
     begun: dict[frozenset[str], _Asked] = field(default_factory=dict)
+    unfit: list[Unfit] = field(default_factory=list)
+    """What uv would have chosen, and what does not install."""
 
     def begin(self, wanted: Sequence[Requirement]) -> _Asked:
         """Raises _Spent."""
@@ -91,7 +85,20 @@ class _Answers:
         if isinstance(answer, KernelspecError):
             raise answer
         self.solver.take(asked.solver)
+        if isinstance(answer, uv.Refused):
+            self.note(answer)
         return answer
+
+    def note(self, refused: uv.Refused) -> None:
+        """Remembers what uv would have chosen, if that was the trouble."""
+        if refused.nearest is not None:
+            with suppress(KernelspecError):
+                self.unfit += _unfit(refused.nearest, self.solver)
+
+
+def _unfit(nearest: uv.Compiled, solver: Solver) -> Iterator[Unfit]:
+    packages = locking.chosen(nearest, (), solver, solver.index.recent())
+    return (one for one in locking.recheck(packages, solver) if isinstance(one, Unfit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,31 +134,108 @@ class _Search:
         return left + right
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """Every quarrel among the lines: no line is in two of them, and without all of them the others
+    stand together."""
+
+    problems: tuple[Problem, ...]
+    libs: tuple[Lib, ...]
+    """The lines as they stand together, if they do: with the first remedy of each quarrel, and
+    without those for which there is none."""
+
+
 def explain(
-    refusal: str, libs: Sequence[Lib], solver: Solver, now: Callable[[], float]
-) -> Conflict:
-    """The quarrel behind *refusal*, uv's words over all *libs*. now: a clock, in seconds."""
+    refused: uv.Refused, libs: Sequence[Lib], solver: Solver, now: Callable[[], float]
+) -> Explained:
+    """The quarrels among *libs*, all of which uv *refused*. now: a clock, in seconds."""
     purse = _Purse(now=now, deadline=now() + _MOST_SECONDS)
     with children.threads(_AT_ONCE) as threads:
-        return _explain(refusal, libs, _Answers(solver=solver, purse=purse, threads=threads))
+        answers = _Answers(solver=solver, purse=purse, threads=threads)
+        answers.note(refused)
+        return _explain(refused.text, libs, answers)
 
 
-def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Conflict:
-    search = _Search(answers=answers)
-    named = [lib for lib in libs if _names(lib.name, _told(refusal))]
-    text = refusal
+def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Explained:
+    quarrels = _quarrels(refusal, libs, answers)
+    standing = {lib: lib for lib in libs}
+    standing |= {lib: loosened(lib) for blamed, _ in quarrels for lib in blamed}
+    problems: list[Problem] = []
+    # For one line alone there may be no remedy, and then none for others beside it.
+    for blamed, text in sorted(quarrels, key=lambda one: len(one[0])):
+        # A remedy goes with those before it, and with some for what comes after it.
+        standing |= {lib: lib for lib in blamed}
+        beside = list(standing.values())
+        remedies = tuple(_remedies(blamed, beside, answers))
+        together = () if remedies else tuple(_together(blamed, beside, answers))
+        taken = remedies[:1] or together
+        standing |= {one.lib: pinned(one.lib, one.version) for one in taken}
+        if not taken:
+            standing = {lib: one for lib, one in standing.items() if lib not in blamed}
+        conflict = Conflict(
+            libs=blamed,
+            explanation=explained(text, answers.unfit),
+            remedies=remedies,
+            together=together,
+            alone=len(quarrels) == 1,
+        )
+        problems.append(_for_one(conflict, text, answers.unfit) or conflict)
+    return Explained(problems=tuple(problems), libs=tuple(standing.values()))
+
+
+def _for_one(conflict: Conflict, text: str, unfit: Sequence[Unfit]) -> Unfit | None:
+    """What a single line needs and what does not install, if that is all of *conflict*."""
+    found = next((one for one in unfit if names(one.name, told(text))), None)
+    if len(conflict.libs) != 1 or found is None:
+        return None
+    (line,) = conflict.libs
+    lib = line if line.name == found.name else None
+    remedy = next((one.version for one in conflict.remedies), None)
+    return replace(found, lib=lib, asked_by=conflict.libs, remedy=remedy)
+
+
+def _quarrels(
+    refusal: str, libs: Sequence[Lib], answers: _Answers
+) -> Sequence[tuple[tuple[Lib, ...], str]]:
+    """Who quarrels, and uv's words over them; the next ones where those before are left out.
+
+    Where time is up, those found by then, or the lines that uv speaks of.
+    """
+    found: list[tuple[tuple[Lib, ...], str]] = []
+    rest, text = list(libs), refusal
     try:
-        if 1 < len(named) <= _FEW:
-            _foresee(named, libs, answers)
-        within = named if search.quarrel(named) else list(libs)
-        blamed = tuple(sorted(search.fewest([], within, grown=False), key=libs.index))
-        if isinstance(answer := answers.of(_lines(blamed)), uv.Refused):
-            text = answer.text or refusal
+        for _ in range(_MOST_QUARRELS):
+            blamed = _blamed(text, rest, answers)
+            said = answers.of(_lines(blamed))
+            found.append(
+                (blamed, said.text if isinstance(said, uv.Refused) and said.text else text)
+            )
+            rest = [lib for lib in rest if lib not in blamed]
+            others = answers.of(_lines(rest)) if rest else None
+            if not isinstance(others, uv.Refused):
+                break
+            text = others.text
     except _Spent:
-        blamed = tuple(named)
-    remedies = tuple(_remedies(blamed, libs, answers))
-    together = () if remedies else tuple(_together(blamed, libs, answers))
-    return Conflict(libs=blamed, explanation=_explained(text), remedies=remedies, together=together)
+        return found or [(tuple(_named(refusal, libs)), refusal)]
+    except KernelspecError:
+        if not found:
+            raise
+    return found
+
+
+def _blamed(refusal: str, libs: Sequence[Lib], answers: _Answers) -> tuple[Lib, ...]:
+    """As few of *libs*, which uv refuses with *refusal*, as quarrel. Raises _Spent."""
+    search = _Search(answers=answers)
+    named = _named(refusal, libs)
+    if 1 < len(named) <= _FEW:
+        _foresee(named, libs, answers)
+    within = named if search.quarrel(named) else list(libs)
+    return tuple(sorted(search.fewest([], within, grown=False), key=libs.index))
+
+
+def _named(refusal: str, libs: Sequence[Lib]) -> list[Lib]:
+    """Those of *libs* that uv speaks of."""
+    return [lib for lib in libs if names(lib.name, told(refusal))]
 
 
 def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> None:
@@ -159,6 +243,8 @@ def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> No
     answers.begin(_lines(named))
     for lib in named:
         answers.begin(_lines([one for one in named if one is not lib]))
+    if rest := [lib for lib in libs if lib not in named]:
+        answers.begin(_lines(rest))
     for lib in named:
         if lib.requirement.specifier:
             answers.begin(_without(lib, libs))
@@ -190,7 +276,7 @@ def _lines(libs: Sequence[Lib]) -> list[Requirement]:
 
 def _without(lib: Lib, libs: Sequence[Lib]) -> list[Requirement]:
     """What *libs* want, but for the version of *lib*."""
-    return [*(one.requirement for one in libs if one is not lib), _loosened(lib.requirement)]
+    return _lines([loosened(one) if one is lib else one for one in libs])
 
 
 def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
@@ -201,9 +287,8 @@ def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
     loose = [lib for lib in blamed if lib.requirement.specifier]
     if len(loose) < 2:
         return
-    others = [one.requirement for one in libs if one not in loose]
     with suppress(_Spent, KernelspecError):
-        answer = answers.of([*others, *(_loosened(lib.requirement) for lib in loose)])
+        answer = answers.of(_lines([loosened(one) if one in loose else one for one in libs]))
         versions = _versions(answer, loose)
         for lib in loose if len(versions) == len({lib.name for lib in loose}) else ():
             yield Remedy(lib=lib, version=versions[lib.name])
@@ -216,39 +301,3 @@ def _versions(answer: uv.Compiled | uv.Refused, libs: Sequence[Lib]) -> Mapping[
     found = {pin.name: Version(pin.version) for pin in pins if pin.name in named}
     early = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
     return {name: one for name, one in found.items() if name in early or not one.is_prerelease}
-
-
-def _loosened(requirement: Requirement) -> Requirement:
-    loose = Requirement(str(requirement))
-    loose.specifier = SpecifierSet()
-    return loose
-
-
-def _names(name: str, explanation: str) -> bool:
-    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", explanation) is not None
-
-
-def _told(text: str) -> str:
-    """uv's explanation, without its hints about options that nobody here has."""
-    told = text.partition(NO_SOLUTION)[2].partition("\n\nhint")[0].partition(":")[2]
-    told = told or text.partition("cause:")[2].partition("\n\nhint")[0]
-    words = " ".join(told.replace("cause:", " ").replace("╰─▶", " ").split())
-    return words.removesuffix(".")
-
-
-def _explained(text: str) -> str:
-    """Who needs what, in short; uv's own words where they cannot be taken apart."""
-    told = _told(text)
-    reasons = []
-    for found in _NEEDS.finditer(told):
-        spec, extra = found["spec"] or "", found["extra"] or ""
-        version = (found["of"] or "").rstrip(",.;")
-        if version.startswith("=="):
-            who = f"{found['who']}{extra} {version[2:]}"
-        else:
-            who = f"{'every ' if found['all'] else ''}{found['who']}{extra}{version}"
-        needed = [one.rstrip(",.;") for one in _MARKER.sub("", found["some"] or "").split()]
-        needed = needed or [f"{_MARKER.sub('', found['what']).rstrip(',.')}{spec.rstrip(',.;')}"]
-        reasons.append(f"{who} needs {' or '.join(needed)}")
-    reasons = list(dict.fromkeys(reasons))
-    return "; ".join(reasons[:_MOST_REASONS]) or told

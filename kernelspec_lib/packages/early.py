@@ -43,7 +43,8 @@ def settled(
     allowed = {f"{name}>=0.dev0": None for name in sorted(meant)}
     strict = replace(solver, finals_only=True, constraints={**solver.constraints, **allowed})
     strict.let_build([pin.name for pin in early])
-    return strict.stands(wanted) or answer
+    firm = strict.answer(wanted)
+    return firm if isinstance(firm, uv.Compiled) else answer
 
 
 def _needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:

@@ -112,8 +112,8 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
         reason = _withdrawn(files)
         if (pinned or reason is None) and _installs(files, target):
             if reason is not None:
-                newest = page.newest_for(target)
-                yield Yanked(lib=lib, version=version, reason=reason, newest=newest)
+                newest, remedy = page.newest_for(target), nearest(lib, page, target)
+                yield Yanked(lib=lib, version=version, reason=reason, newest=newest, remedy=remedy)
             return
     yield from _of_none(lib, page, target, matching, pinned=pinned)
 
@@ -125,8 +125,8 @@ def _of_none(
     standing = [one for one in matching if pinned or _withdrawn(page.of(one)) is None]
     if not standing:
         withdrawn = matching[0] if matching else None
-        newest, nearest = page.newest_for(target), _nearest(lib, page, target)
-        yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn, nearest=nearest)
+        newest, remedy = page.newest_for(target), nearest(lib, page, target)
+        yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn, remedy=remedy)
         return
     finals = [one for one in standing if not one.is_prerelease]
     # As pip and uv do: pre-releases count where they are asked for, or where there is no other.
@@ -147,23 +147,28 @@ def _matching(lib: Lib, page: Page) -> Iterator[Version]:
             yield version
 
 
-def _nearest(lib: Lib, page: Page, target: Target) -> Version | None:
-    """The final release that installs and comes nearest to the one that *lib* names."""
+def nearest(lib: Lib, page: Page, target: Target) -> Version | None:
+    """The final release that installs and comes nearest to the one that *lib* names.
+
+    The newest where it names none; None where nothing installs.
+    """
     named = [_named_version(one) for one in lib.requirement.specifier if one.operator != "!="]
     wanted = next((one for one in named if one is not None), None)
     if wanted is None:
-        return None
-    usable = {
-        one: _likeness(one, wanted)
-        for one in page.releases
-        if not one.is_prerelease
-        and _withdrawn(page.of(one)) is None
-        and _installs(page.of(one), target)
-    }
-    most = max(usable.values(), default=None)
-    nearest = [one for one, likeness in usable.items() if likeness == most]
+        return page.newest_for(target)
+    finals = sorted(one for one in page.releases if not one.is_prerelease)
+    later = [one for one in finals if one > wanted]
+    earlier = [one for one in reversed(finals) if one <= wanted]
     # Of a later series the first, of an earlier one the last.
-    return min((one for one in nearest if one > wanted), default=max(nearest, default=None))
+    likest = sorted([*later, *earlier], key=lambda one: _likeness(one, wanted), reverse=True)
+    if wanted in page.releases:
+        # It is there, and too old: what is older still knows less of the target, if it says so.
+        likest.sort(key=lambda one: one <= wanted)
+    for version in likest:
+        files = page.of(version)
+        if _withdrawn(files) is None and _installs(files, target):
+            return version
+    return None
 
 
 def _named_version(specifier: Specifier) -> Version | None:
@@ -196,8 +201,13 @@ def _unusable(lib: Lib, page: Page, candidates: Sequence[Version], target: Targe
     """Why none of *candidates* (newest first, at least one) installs."""
     for version in candidates:
         if any(one.is_source_for(target) for one in page.of(version)):
-            newest = page.newest_for(target)
-            return SourceOnly(lib=lib, name=lib.name, version=version, newest=newest)
+            return SourceOnly(
+                lib=lib,
+                name=lib.name,
+                version=version,
+                newest=page.newest_for(target),
+                remedy=nearest(lib, page, target),
+            )
     admitted = [one for one in candidates if any(file.admits(target) for file in page.of(one))]
     if admitted:
         return _no_wheel(lib, lib.name, admitted[0], page, target, ())
@@ -208,6 +218,7 @@ def _unusable(lib: Lib, page: Page, candidates: Sequence[Version], target: Targe
         version=version,
         requires_python=page.of(version)[0].requires_python,
         newest=page.newest_for(target),
+        remedy=nearest(lib, page, target),
     )
 
 
@@ -227,6 +238,7 @@ def _no_wheel(
         version=version,
         offers=tuple(sorted({one.tags for one in files if one.tags is not None})),
         newest=page.newest_for(target),
+        remedy=nearest(lib, page, target) if lib else None,
         asked_by=asked_by,
         glibc=None if target.musl else _wanted_glibc(files, target),
     )
@@ -270,6 +282,7 @@ def recheck(
                 version=version,
                 requires_python=files[0].requires_python,
                 newest=page.newest_for(target),
+                remedy=nearest(lib, page, target) if lib else None,
                 asked_by=roots[name],
             )
         else:

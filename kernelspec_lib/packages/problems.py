@@ -41,8 +41,8 @@ class NoSuchVersion:
     """The newest that installs on the target; None: there is none."""
     withdrawn: Version | None = None
     """The newest that the line would admit if its authors had not withdrawn it."""
-    nearest: Version | None = None
-    """Of those that install on the target, the one that is most like the one asked for."""
+    remedy: Version | None = None
+    """A release to take instead; None: none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class OtherPython:
     version: Version
     requires_python: str
     newest: Version | None
+    remedy: Version | None = None
+    """Of the line, or of the only one in *asked_by*."""
     asked_by: tuple[Lib, ...] = ()
 
 
@@ -70,6 +72,7 @@ class NoWheel:
     offers: tuple[str, ...]
     """Tags of the wheels there are, such as "cp39-cp39-win_amd64"."""
     newest: Version | None
+    remedy: Version | None = None
     asked_by: tuple[Lib, ...] = ()
     glibc: tuple[int, int] | None = None
     """Of an image on which it would install; None: a newer C library alone does not help."""
@@ -86,6 +89,7 @@ class SourceOnly:
     version: Version
     newest: Version | None
     """The newest that has a wheel."""
+    remedy: Version | None = None
     asked_by: tuple[Lib, ...] = ()
     held_by: tuple[Lib, ...] = ()
     """Lines that hold it back: with others in their place, nothing of it would be built. They are
@@ -103,6 +107,7 @@ class SourceRefused:
     name: str
     version: Version
     newest: Version | None
+    remedy: Version | None = None
     asked_by: tuple[Lib, ...] = ()
     held_by: tuple[Lib, ...] = ()
 
@@ -116,6 +121,7 @@ class Yanked:
     version: Version
     reason: str
     newest: Version | None
+    remedy: Version | None = None
     name: str = ""
     """Where no line asks for it by itself: what it is, and *asked_by* who does."""
     asked_by: tuple[Lib, ...] = ()
@@ -154,6 +160,7 @@ class Malformed:
     """What cannot be read, such as "torch (>=1.8.*)"."""
     newest: Version | None
     """The newest that pip installs."""
+    remedy: Version | None = None
     asked_by: tuple[Lib, ...] = ()
 
 
@@ -175,9 +182,12 @@ class Conflict:
     explanation: str
     """Which needs what, such as "pandas 2.2.3 needs numpy>=1.23.2"."""
     remedies: tuple[Remedy, ...] = ()
-    """Each of them was resolved, with all the other lines."""
+    """Each of them was resolved, with all the other lines; where more is wrong, with remedies for
+    that."""
     together: tuple[Remedy, ...] = ()
     """Where none of them would do alone: what resolves if all these lines are changed."""
+    alone: bool = True
+    """Whether nothing else is wrong."""
 
 
 Problem: TypeAlias = (

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -19,6 +20,7 @@ from kernelspec_lib.packages import (
     guess,
     locking,
     malformed,
+    remedies,
     uv,
     verdicts,
 )
@@ -41,6 +43,9 @@ from kernelspec_lib.packages.refusals import NO_SOLUTION
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Lib
+
+if TYPE_CHECKING:
+    from kernelspec_lib.packages.conflicts import Explained
 
 _BUILT_IN = Policy()
 _CHANNEL = re.compile(
@@ -127,20 +132,48 @@ def _locked(
 ) -> Lock | Unresolved:
     """What comes of *project*, of which the direct look found *problems*."""
     try:
-        if any(map(is_error, problems)):
-            return Unresolved(problems=problems, trouble=seen.trouble)
         if seen.trouble is not None:
             raise seen.trouble
         without_finals = [one.lib.name for one in problems if isinstance(one, OnlyPrereleases)]
+        if any(map(is_error, problems)):
+            return Unresolved(problems=_mended(problems, seen.libs, solver, without_finals))
         answer = early.settled(solver, seen.libs, without_finals)
         if isinstance(answer, uv.Refused):
-            return Unresolved(problems=(*problems, _refusal(answer, seen.libs, solver)))
+            told = _refusal(answer, seen.libs, solver)
+            return Unresolved(problems=(*problems, *told.problems))
         problems += tuple(_unknown_extras(answer, seen.libs, solver))
         return _judged(answer, project, seen.libs, solver, problems, policy)
     except KernelspecError as trouble:
         if not problems:
             raise
         return Unresolved(problems=problems, trouble=trouble)
+
+
+def _mended(
+    problems: tuple[Problem, ...],
+    libs: Sequence[Lib],
+    solver: Solver,
+    without_finals: Sequence[str],
+) -> tuple[Problem, ...]:
+    """*problems* of the direct look, with remedies that go with the other lines, and the quarrels
+    among these."""
+    fitting = remedies.fitting(libs, problems, solver.index, solver.target)
+    if fitting is not None:
+        return remedies.told(problems, fitting)
+    preferred = remedies.nearest(problems)
+    learnt = {name: one for name, one in solver.learnt.items() if name not in preferred}
+    asked = replace(solver, preferred=preferred, learnt=learnt)
+    rest: Sequence[Lib] = remedies.mended(libs, problems, {})
+    answer = early.settled(asked, rest, without_finals)
+    if isinstance(answer, uv.Refused):
+        told = _refusal(answer, rest, asked)
+        problems += tuple(
+            replace(one, alone=False) if isinstance(one, Conflict) else one for one in told.problems
+        )
+        if told.libs:
+            answer = early.settled(asked, told.libs, without_finals)
+    chosen = answer.pins if isinstance(answer, uv.Compiled) and not asked.unfit(answer) else ()
+    return remedies.told(problems, {pin.name: Version(pin.version) for pin in chosen})
 
 
 def _seen(
@@ -176,6 +209,7 @@ def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:
             name=problem.name,
             version=problem.version,
             newest=problem.newest,
+            remedy=problem.remedy,
             asked_by=problem.asked_by,
             held_by=problem.held_by,
         )
@@ -188,7 +222,7 @@ def _cache_of(config: IndexConfig, environment: Mapping[str, str]) -> Path | Non
     return kept / "uv" if kept else None
 
 
-def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Conflict | Malformed:
+def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Explained:
     """What uv refused, as the user's mistake. Raises IndexUnreachable or CommandFailed if it is
     none: uv calls a package that it was not allowed to see unknown."""
     text, config = refused.text, solver.config
@@ -205,23 +239,26 @@ def _refusal(refused: uv.Refused, libs: Sequence[Lib], solver: Solver) -> Confli
     if any(page is not None for page in pages.values()):
         reason = f"uv was not given the page of {next(name for name in pages if pages[name])}"
         raise IndexUnreachable(config.shown, reason, "try again, and see proxy and login")
+    from kernelspec_lib.packages import conflicts
+
     for name, version in _NOT_MENDED.findall(text):
         for lib in libs:
             if lib.name == canonicalize_name(name) and (told := _malformed(lib, version, solver)):
-                return told
-    from kernelspec_lib.packages import conflicts
-
-    return conflicts.explain(text, libs, solver, time.monotonic)
+                rest = tuple(one for one in libs if one is not lib)
+                return conflicts.Explained(problems=(told,), libs=rest)
+    return conflicts.explain(refused, libs, solver, time.monotonic)
 
 
 def _malformed(lib: Lib, told: str, solver: Solver) -> Malformed | None:
     """That pip refuses the version of *lib* that uv *told*; None: what uv minds is not this."""
     page, version = solver.pages([lib.name])[lib.name], Version(told)
     text = malformed.text_in(page, version, solver.index, solver.target)
-    newest = malformed.newest(page, solver.index, solver.target)
     if not text:
         return None
-    return Malformed(lib=lib, name=lib.name, version=version, text=text, newest=newest)
+    newest = malformed.newest(page, solver.index, solver.target)
+    return Malformed(
+        lib=lib, name=lib.name, version=version, text=text, newest=newest, remedy=newest
+    )
 
 
 def _unknown_extras(

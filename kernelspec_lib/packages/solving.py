@@ -54,6 +54,10 @@ class Solver:
     refreshed: list[bool] = field(default_factory=list)
     """Not empty: uv has asked the index for everything in this run, and need not do so again."""
     finals_only: bool = False
+    preferred: Mapping[str, Version] = field(default_factory=dict)
+    """By name, releases that are taken where they can be. Nothing of these names is built."""
+    read: dict[tuple[str, Version], Metadata] = field(default_factory=dict)
+    """What releases need that have to be built: read once, for all solvers of one index."""
     ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
     """What uv said beforehand, for the first question to come."""
     readings: Readings = field(init=False)
@@ -63,17 +67,17 @@ class Solver:
         object.__setattr__(self, "readings", Readings(self.cache))
 
     def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
-        """Releases for *wanted* that all install; where there are none, what comes nearest.
+        """Releases for *wanted* that all install, or why there are none.
 
-        A Compiled may then hold releases that do not install: `unfit` tells. Raises
-        IndexUnreachable and ToolMissing.
+        Where uv came to no end, a Compiled may hold releases that do not install: `unfit` tells.
+        Raises IndexUnreachable and ToolMissing.
         """
         nearest: uv.Compiled | None = None
         answer = self._ask(wanted)
         for _ in range(_ROUNDS):
             if isinstance(answer, uv.Refused):
                 if not (self._may_be_built(answer.text) or self._may_be_withdrawn(answer.text)):
-                    return nearest or answer
+                    return replace(answer, nearest=nearest)
             elif not self._learn(answer):
                 unfit = self.unfit(answer)
                 if not unfit or not self._bar(unfit):
@@ -86,13 +90,8 @@ class Solver:
             raise self._unread("the libs", why, "pin those that have only sources")
         return nearest or answer
 
-    def stands(self, wanted: Sequence[Requirement]) -> uv.Compiled | None:
-        """Releases for *wanted* that all install; None: there are none. Raises IndexUnreachable."""
-        answer = self.answer(wanted)
-        return answer if isinstance(answer, uv.Compiled) else None
-
     def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
-        """As `stands`; where there are none, why, if uv says it."""
+        """As `solve`; refused is what uv comes to no end with, too. Raises IndexUnreachable."""
         answer = self.solve(wanted)
         if isinstance(answer, uv.Refused):
             if refusals.NO_SOLUTION not in answer.text:
@@ -185,6 +184,7 @@ class Solver:
             sources=self.learnt,
             constraints=tuple(self.constraints),
             finals_only=self.finals_only,
+            preferred=self.preferred,
             fresh=fresh,
         ).answer()
 
@@ -195,8 +195,8 @@ class Solver:
 
     def let_build(self, names: Sequence[str]) -> bool:
         """Lets those of *names* be built that have sources; False: none of them has."""
-        pages = self.pages(names)
-        more = [name for name in names if pages[name].has_source_for(self.target)]
+        pages = self.pages([name for name in names if name not in self.preferred])
+        more = [name for name, page in pages.items() if page.has_source_for(self.target)]
         for name in more:
             self.learnt.setdefault(name, {})
             self._bar_refusing(pages[name])
@@ -272,6 +272,9 @@ class Solver:
 
     def _read(self, page: Page, version: Version, most: int | None = None) -> Metadata:
         """What *version* needs, if that can be told. most: as in `sources.read`."""
+        known = self.read.get((page.name, version))
+        if known is not None:
+            return known
         files = page.of(version)
         fitting = [one for one in files if one.installs(self.target)]
         name, built = page.name, not fitting
@@ -289,6 +292,8 @@ class Solver:
             # It has needs, which pip would see: nothing could be said of a lock with it.
             why = "the index has its metadata not beside its wheel, and in it there is none to read"
             raise self._unread(f"{name} {version}", why, f"ask for another version of {name}")
+        if most is None or told.trust is not Trust.UNKNOWN:
+            self.read[name, version] = told
         return told
 
     def _unread(self, what: str, why: str, remedy: str) -> IndexUnreachable:

@@ -52,6 +52,8 @@ class Refused:
     """uv found none, or could not look. Its exit code does not tell the two apart."""
 
     text: str
+    nearest: Compiled | None = None
+    """What it chose before those releases were barred that do not install."""
 
 
 class Question:
@@ -95,6 +97,7 @@ def ask(
     sources: Mapping[str, Mapping[Version, Metadata]] | None = None,
     constraints: Sequence[str] = (),
     finals_only: bool = False,
+    preferred: Mapping[str, Version] | None = None,
     fresh: bool = False,
 ) -> Question:
     """uv, asked for releases for *requirements* on *target*. Raises ToolMissing.
@@ -103,7 +106,8 @@ def ask(
     sources: the packages that may have no wheel, with what is known of their releases. A release
     of which nothing is known is taken to need nothing, so that no code ever runs to say what.
     constraints: requirements that ask for nothing, and bind what is there. finals_only: no
-    pre-releases but of what the requirements themselves want so.
+    pre-releases but of what the requirements themselves want so. preferred: releases to take where
+    they can be, by name.
     """
     binary = binaries.find(environment)
     sources = sources or {}
@@ -112,6 +116,7 @@ def ask(
         kept = until.enter_context(_cache(cache))
         new = not any(kept.glob("simple-v*"))
         options = _written(folder, requirements, constraints, _settings(config, sources, fresh))
+        options += _preferring(folder, preferred or {})
         options += ["--cache-dir", str(kept), *(["--refresh"] if fresh else [])]
         options += ["--prerelease", "explicit"] if finals_only else []
         options += [f"--no-binary={name}" for name in sources]
@@ -133,6 +138,18 @@ def _written(
     ours.write_text(settings_, encoding="utf-8")
     options = [str(asked), "--config-file", str(ours)]
     return [*options, "--constraint", str(bounds)] if constraints else options
+
+
+def _preferring(folder: Path, preferred: Mapping[str, Version]) -> list[str]:
+    """The options with which uv prefers what it finds in the lock that it is to write anew."""
+    if not preferred:
+        return []
+    lines = ['lock-version = "1.0"', 'created-by = "kernelspec"']
+    for name, version in preferred.items():
+        lines += ["[[packages]]", f"name = {json.dumps(name)}", f'version = "{version}"']
+    lock = folder / "pylock.toml"
+    lock.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return ["--output-file", str(lock)]
 
 
 def _options(target: Target) -> list[str]:

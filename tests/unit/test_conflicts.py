@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Barrier
 
@@ -11,8 +11,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import conflicts, pylock, uv
-from kernelspec_lib.packages.problems import Remedy
+from kernelspec_lib.packages import conflicts, pylock, reasons, uv
+from kernelspec_lib.packages.problems import Conflict, Remedy
+from kernelspec_lib.project import Lib
 from tests.projects import a_project
 
 REFUSAL = (
@@ -50,22 +51,28 @@ def still() -> float:
     return 0.0
 
 
+def explained(
+    refusal: str, libs: Sequence[Lib], solver: Rules, now: Callable[[], float]
+) -> Sequence[Conflict]:
+    return conflicts.explain(uv.Refused(text=refusal), libs, solver, now).problems  # type: ignore[arg-type]
+
+
 MANY = [f"lib{number}==1" for number in range(60)]
 
 
 @pytest.mark.parametrize("foes", [["lib3==1"], ["lib3==1", "lib59==1"], MANY[20:23], MANY[:1]])
 def test_only_the_lines_that_quarrel_are_blamed(foes: list[str]) -> None:
     rules = Rules(*foes)
-    conflict = conflicts.explain(REFUSAL, a_project(*MANY).libs, rules, still)  # type: ignore[arg-type]
+    (conflict,) = explained(REFUSAL, a_project(*MANY).libs, rules, still)
     assert [str(lib.requirement) for lib in conflict.libs] == foes
     assert rules.calls <= 45
 
 
 def test_why_is_told_in_short() -> None:
-    conflict = conflicts.explain(
+    (conflict,) = explained(
         REFUSAL,
         a_project("pandas==2.2.3", "numpy==1.21").libs,
-        Rules("pandas==2.2.3"),  # type: ignore[arg-type]
+        Rules("pandas==2.2.3"),
         still,
     )
     assert conflict.explanation == "pandas 2.2.3 needs numpy>=1.23.2; every left needs common<2"
@@ -78,15 +85,15 @@ def test_a_package_that_has_several_ways_is_told_with_all_of_them() -> None:
         "             lib2[x]{sys_platform == 'linux'}>=1,<=2\n             lib3>=4,<5\n\n"
         "         And because lib4==1 depends on lib5, we can conclude\n"
     )
-    assert conflicts._explained(refusal) == (
+    assert reasons.explained(refusal) == (
         "lib1>=5,<=7 needs lib2[x]>=1,<=2 or lib3>=4,<5; lib4 1 needs lib5"
     )
 
 
 def test_what_will_be_asked_is_asked_at_once() -> None:
-    """A solver that answers only once all five questions are there."""
+    """A solver that answers only once all six questions are there."""
     project = a_project("left==1", "right==1", "other")
-    together = Barrier(5, timeout=30)
+    together = Barrier(6, timeout=30)
 
     class Waiting(Rules):
         def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
@@ -95,16 +102,16 @@ def test_what_will_be_asked_is_asked_at_once() -> None:
 
     told = REFUSAL.replace("pandas", "right")
     rules = Waiting("left==1", "right==1")
-    conflict = conflicts.explain(told, project.libs, rules, still)  # type: ignore[arg-type]
+    (conflict,) = explained(told, project.libs, rules, still)
     assert conflict.libs == project.libs[:2]
     assert len(conflict.remedies) == 2
-    assert rules.calls == 5
+    assert rules.calls == 6
 
 
 def test_remedies_are_for_lines_that_say_a_version() -> None:
     project = a_project("pandas==2.2.3", "numpy", "other")
     rules = Rules("pandas==2.2.3", "numpy")
-    conflict = conflicts.explain(REFUSAL, project.libs, rules, still)  # type: ignore[arg-type]
+    (conflict,) = explained(REFUSAL, project.libs, rules, still)
     assert conflict.libs == project.libs[:2]
     assert conflict.remedies == (Remedy(lib=project.libs[0], version=Version("7")),)
 
@@ -121,7 +128,7 @@ class ThreeQuarrels(Rules):
 
 def test_where_no_line_would_do_alone_all_of_them_are_changed() -> None:
     libs = a_project("left==1", "right==1", "lib1==1", "lib2==1").libs
-    told = conflicts.explain(REFUSAL, libs, ThreeQuarrels(), still)  # type: ignore[arg-type]
+    (told,) = explained(REFUSAL, libs, ThreeQuarrels(), still)
     assert (told.libs, told.remedies) == (libs[:2], ())
     assert told.together == tuple(Remedy(lib=lib, version=Version("7")) for lib in libs[:2])
 
@@ -137,7 +144,7 @@ def test_a_pre_release_is_no_remedy_for_who_never_spoke_of_one(line: str, offere
             return replace(answer, pins=tuple(pylock.Pin(name=n, version=v) for n, v in rows))
 
     libs = a_project("lib3==1", line, "other==1").libs
-    conflict = conflicts.explain(REFUSAL, libs, Early("lib3==1", line), still)  # type: ignore[arg-type]
+    (conflict,) = explained(REFUSAL, libs, Early("lib3==1", line), still)
     assert [lib.name for lib in conflict.libs] == ["lib3", "lib5"]
     assert len(conflict.remedies) == offered
 
@@ -150,7 +157,7 @@ def test_a_quarrel_is_told_though_its_remedies_cannot_be_looked_for() -> None:
             return super().answer(wanted)
 
     rules, libs = GivesOut("lib3==1", "lib5==1"), a_project(*MANY[:9]).libs
-    conflict = conflicts.explain(REFUSAL, libs, rules, still)  # type: ignore[arg-type]
+    (conflict,) = explained(REFUSAL, libs, rules, still)
     assert [str(lib.requirement) for lib in conflict.libs] == ["lib3==1", "lib5==1"]
     assert (conflict.remedies, conflict.together) == ((), ())
 
@@ -158,11 +165,43 @@ def test_a_quarrel_is_told_though_its_remedies_cannot_be_looked_for() -> None:
 def test_where_time_is_up_uv_s_words_must_do() -> None:
     ticks = iter(range(0, 100_000, 1000))
     project = a_project("pandas==2.2.3", "numpy==1.21", "other")
-    conflict = conflicts.explain(
+    (conflict,) = explained(
         REFUSAL,
         project.libs,
-        Rules("pandas==2.2.3"),  # type: ignore[arg-type]
+        Rules("pandas==2.2.3"),
         lambda: float(next(ticks)),
     )
     assert conflict.libs == project.libs[:2]
     assert conflict.remedies == ()
+
+
+class Several(Rules):
+    """Two pairs quarrel, and no version of stuck can be had."""
+
+    def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        lines = {str(one) for one in wanted} | {one.name for one in wanted}
+        all_foes = ({"left==1", "right==1"}, {"up==1", "down==1"}, {"stuck"})
+        self.foes = next((foes for foes in all_foes if foes <= lines), {"none of them"})
+        if self.foes == {"stuck"}:
+            self.foes = {str(one) for one in wanted}
+        return super().answer(wanted)
+
+
+def test_every_quarrel_is_told_with_remedies_that_go_with_those_of_the_others() -> None:
+    libs = a_project("left==1", "other==1", "up==1", "right==1", "down==1").libs
+    told = conflicts.explain(uv.Refused(text=REFUSAL), libs, Several(), still)  # type: ignore[arg-type]
+    assert [one.libs for one in told.problems] == [(libs[0], libs[3]), (libs[2], libs[4])]
+    assert [one.remedies for one in told.problems] == [
+        tuple(Remedy(lib=lib, version=Version("7")) for lib in one.libs) for one in told.problems
+    ]
+    standing = ["left==7", "other==1", "up==7", "right==1", "down==1"]
+    assert [str(lib.requirement) for lib in told.libs] == standing
+
+
+def test_a_line_that_nothing_helps_leaves_the_others_their_remedies() -> None:
+    libs = a_project("left==1", "right==1", "stuck==1").libs
+    told = conflicts.explain(uv.Refused(text=REFUSAL), libs, Several(), still)  # type: ignore[arg-type]
+    assert {tuple(lib.name for lib in one.libs): len(one.remedies) for one in told.problems} == {
+        ("left", "right"): 2, ("stuck",): 0,
+    }  # fmt: skip
+    assert [str(lib.requirement) for lib in told.libs] == ["left==7", "right==1"]

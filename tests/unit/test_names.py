@@ -111,4 +111,4 @@ def test_the_nearest_release_is_told(line: str, nearest: str) -> None:
     index = Shelf(ipykernel=["7"], alpha=["1.5", "1.9", "2.2.0", "2.2.3", "2.2.5rc1", "3.0.1"])
     (problem,) = look(project.libs, index, TARGET).problems
     assert isinstance(problem, NoSuchVersion)
-    assert str(problem.nearest) == nearest
+    assert str(problem.remedy) == nearest

@@ -40,7 +40,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
     ("problem", "code", "message", "hint"),
     [
         (
-            NoSuchVersion(lib=NUMPY, newest=Version("2.3.1")),
+            NoSuchVersion(lib=NUMPY, newest=Version("2.3.1"), remedy=Version("2.3.1")),
             "KS301",
             "numpy==9.9 has no release; the newest for Python 3.11 is 2.3.1",
             "write numpy==2.3.1",
@@ -52,7 +52,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "no release of numpy installs on Python 3.11: take another library or python_version",
         ),
         (
-            NoSuchVersion(lib=NUMPY, newest=ONE, withdrawn=TWO),
+            NoSuchVersion(lib=NUMPY, newest=ONE, remedy=ONE, withdrawn=TWO),
             "KS301",
             "every release that numpy==9.9 admits was withdrawn by its authors",
             "write numpy==1.0",
@@ -89,20 +89,39 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "pip does not install it: name the libraries that you import",
         ),
         (
-            NoSuchVersion(lib=NUMPY, newest=TWO, nearest=ONE),
+            NoSuchVersion(lib=NUMPY, newest=TWO, remedy=ONE),
             "KS301",
             "numpy==9.9 has no release; the newest for Python 3.11 is 2.0",
-            "write numpy==1.0, the nearest, or numpy==2.0, the newest",
+            "write numpy==1.0",
         ),
         (
-            OtherPython(lib=NUMPY, name="numpy", version=TWO, requires_python=">=3.12", newest=ONE),
+            NoSuchVersion(lib=NUMPY, newest=TWO),
+            "KS301",
+            "numpy==9.9 has no release; the newest for Python 3.11 is 2.0",
+            "change other lines too: as they are, no release is known that goes with them",
+        ),
+        (
+            OtherPython(
+                lib=NUMPY, name="numpy", version=TWO, requires_python=">=3.12", newest=ONE,
+                remedy=ONE,
+            ),
             "KS303",
             "numpy 2.0 needs Python >=3.12; this kernel has Python 3.11",
             "write numpy==1.0",
         ),
         (
+            OtherPython(
+                lib=NUMPY, name="numpy", version=Version("0.9"), requires_python="<3", newest=TWO,
+                remedy=ONE,
+            ),
+            "KS303",
+            "numpy 0.9 needs Python <3; this kernel has Python 3.11; "
+            "the newest for Python 3.11 is 2.0",
+            "write numpy==1.0",
+        ),
+        (
             NoWheel(
-                lib=NUMPY, name="numpy", version=ONE, newest=TWO,
+                lib=NUMPY, name="numpy", version=ONE, newest=TWO, remedy=TWO,
                 offers=("cp39-cp39-win_amd64", "cp310-cp310-macosx_11_0_arm64"),
             ),
             "KS304",
@@ -112,7 +131,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
         ),
         (
             NoWheel(
-                lib=NUMPY, name="numpy", version=ONE, newest=TWO, glibc=(2, 39),
+                lib=NUMPY, name="numpy", version=ONE, newest=TWO, remedy=TWO, glibc=(2, 39),
                 offers=("cp311-cp311-manylinux_2_39_x86_64",),
             ),
             "KS304",
@@ -121,7 +140,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "write numpy==2.0, or take a base image with glibc 2.39 or newer",
         ),
         (
-            SourceOnly(lib=NUMPY, name="numpy", version=ONE, newest=TWO),
+            SourceOnly(lib=NUMPY, name="numpy", version=ONE, newest=TWO, remedy=TWO),
             "KS305",
             "numpy 1.0 has no wheel for Python 3.11, only sources",
             "its own code runs at docker build, in the container, and usually needs gcc g++ in "
@@ -136,13 +155,15 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "system_packages",
         ),
         (
-            SourceRefused(lib=NUMPY, name="numpy", version=ONE, newest=TWO),
+            SourceRefused(lib=NUMPY, name="numpy", version=ONE, newest=TWO, remedy=TWO),
             "KS311",
             "numpy 1.0 has no wheel for Python 3.11, and this site builds nothing from sources",
             "write numpy==2.0",
         ),
         (
-            Malformed(lib=NUMPY, name="numpy", version=ONE, text="py\x1b (>dev)", newest=TWO),
+            Malformed(
+                lib=NUMPY, name="numpy", version=ONE, text="py\x1b (>dev)", newest=TWO, remedy=TWO
+            ),
             "KS312",
             'numpy 1.0 says that it needs "py\\u001b (>dev)": pip cannot read that, and refuses it',
             "write numpy==2.0",
@@ -198,11 +219,13 @@ def test_finding_points_at_the_pin(problem: Problem, code: str, message: str, hi
 @pytest.mark.parametrize(
     "problem",
     [
-        NoSuchVersion(lib=GAMMA, newest=TWO),
-        OtherPython(lib=GAMMA, name="gamma", version=ONE, requires_python="<3.8", newest=TWO),
-        NoWheel(lib=GAMMA, name="gamma", version=ONE, offers=(), newest=TWO),
-        SourceRefused(lib=GAMMA, name="gamma", version=ONE, newest=TWO),
-        Yanked(lib=GAMMA, version=ONE, reason="", newest=TWO),
+        NoSuchVersion(lib=GAMMA, newest=TWO, remedy=TWO),
+        OtherPython(
+            lib=GAMMA, name="gamma", version=ONE, requires_python="<3.8", newest=TWO, remedy=TWO
+        ),
+        NoWheel(lib=GAMMA, name="gamma", version=ONE, offers=(), newest=TWO, remedy=TWO),
+        SourceRefused(lib=GAMMA, name="gamma", version=ONE, newest=TWO, remedy=TWO),
+        Yanked(lib=GAMMA, version=ONE, reason="", newest=TWO, remedy=TWO),
     ],
 )
 def test_what_to_write_keeps_the_extras_of_the_line(problem: Problem) -> None:
@@ -244,6 +267,10 @@ def test_conflict_tells_what_was_tried_and_resolves() -> None:
     found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
     assert {one.hint for one in found} == {
         "write numpy==1.0 or gamma[fast]==2.0: with all other lines as they are, that resolves"
+    }
+    more = replace(conflict, alone=False)
+    assert {one.hint for one in pins.check(PROJECT, Unresolved(problems=(more,)))} == {
+        "write numpy==1.0 or gamma[fast]==2.0: with the other errors mended, that resolves"
     }
     alone = Conflict(libs=(NUMPY,), explanation="numpy 9.9 needs delta", remedies=remedies[:1])
     (found_alone,) = pins.check(PROJECT, Unresolved(problems=(alone,)))

@@ -145,6 +145,37 @@ def test_python_of_the_image_decides(
     assert problems(resolved(project, package_index.url, environment)) == [problem]
 
 
+def test_blamed_are_the_lines_that_leave_no_release_for_the_image_s_python(
+    environment: Mapping[str, str],
+) -> None:
+    flow = [
+        wheel("flow", "0.9"),
+        wheel("flow", "1.0", requires_python=">=3.8,<3.12"),
+        wheel("flow", "2.0"),
+        wheel("plugin", "1.3", requires=["flow>=1,<2"]),
+        wheel("plugin", "1.8", requires=["flow"]),
+        wheel("upper", "1.0", requires=["flow<2"]),
+        wheel("lower", "1.0", requires=["flow>=1"]),
+    ]
+    with serving(tree([*CATALOGUE, *flow])) as server:
+        libs = ("traitlets", "flow", "plugin==1.3")
+        one = resolved(a_project(*libs, python_version="3.13"), server.url, environment)
+        libs = ("traitlets", "flow", "lower", "upper")
+        two = resolved(a_project(*libs, python_version="3.13"), server.url, environment)
+    assert problems(one) == [(OtherPython, ["plugin==1.3"])]
+    assert isinstance(one, Unresolved)
+    (found,) = one.problems
+    assert isinstance(found, OtherPython)
+    assert (found.name, str(found.version), str(found.remedy)) == ("flow", "1.0", "1.8")
+    assert problems(two) == [(Conflict, ["lower", "upper"])]
+    assert isinstance(two, Unresolved)
+    (quarrel,) = two.problems
+    assert isinstance(quarrel, Conflict)
+    *needs, why = quarrel.explanation.split("; ")
+    assert sorted(needs) == ["every lower needs flow>=1", "every upper needs flow<2"]
+    assert why == "flow 1.0 needs Python >=3.8,<3.12"
+
+
 def test_patch_of_the_image_s_python_counts(
     package_index: Server, environment: Mapping[str, str]
 ) -> None:

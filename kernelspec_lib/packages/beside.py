@@ -1,0 +1,114 @@
+"""Whether lines go together as far as the pinned ones say themselves: the first step of many.
+
+To resolve anew takes as long as uv takes, and a mistyped pin is to be told before that. What the
+pinned releases need of the other lines is read in one round of requests; whoever finds a quarrel
+here asks uv, and where there is none there was hardly ever one further down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from kernelspec_lib.packages import needs, sources
+from kernelspec_lib.packages.index import Index, pages_of
+from kernelspec_lib.packages.metadata import Metadata
+from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.settings import CONNECTIONS
+from kernelspec_lib.packages.target import Target
+from kernelspec_lib.project import Lib
+from kernelspec_lib.requirement import is_pinned
+
+_EXACT = ("==", "===", "~=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """Looks at lines on *target*, and remembers what releases need."""
+
+    index: Index
+    target: Target
+    told: dict[tuple[str, Version], Metadata] = field(default_factory=dict)
+
+    def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[tuple[str, str]]:
+        """The names of who needs what cannot be; none where no line speaks against another.
+
+        new: the names of those that the user did not write, but would have to: all that these need
+        besides has to be there, and is not looked at. Raises IndexUnreachable.
+        """
+        bounds: dict[str, SpecifierSet] = {}
+        extras: dict[str, set[str]] = {}
+        for lib in libs:
+            bounds[lib.name] = bounds.get(lib.name, SpecifierSet()) & lib.requirement.specifier
+            extras.setdefault(lib.name, set()).update(lib.requirement.extras)
+        pages = _pages(bounds, self.index)
+        pinned = {lib.name for lib in libs if is_pinned(lib.requirement)}
+        pins = {name: one for name in pinned if (one := _newest(pages[name], bounds[name]))}
+        bounds |= {name: SpecifierSet(f"=={version}") for name, version in pins.items()}
+        needed = needs.counted(self._read(pins, pages), extras, self.target)
+        found, exact = [], []
+        for name, need in ((name, need) for name, some in needed.items() for need in some):
+            other = str(canonicalize_name(need.name))
+            if other in pins:
+                fits = _admits(need.specifier, pins[other])
+            elif other in bounds:
+                fits = self._has(pages[other], bounds[other] & need.specifier)
+            else:
+                fits = True
+                if name not in new and any(one.operator in _EXACT for one in need.specifier):
+                    exact.append((name, need))
+            if not fits:
+                found.append((name, other))
+        return found or self._missing(exact)
+
+    def _missing(self, exact: Sequence[tuple[str, Requirement]]) -> Sequence[tuple[str, str]]:
+        """Those of *exact*, needs that few releases meet, of which the target can have none."""
+        named = [(name, str(canonicalize_name(need.name)), need.specifier) for name, need in exact]
+        pages = _pages({other for _, other, _ in named}, self.index.recent())
+        return [
+            (name, other) for name, other, wanted in named if not self._has(pages[other], wanted)
+        ]
+
+    def _has(self, page: Page, specifier: SpecifierSet) -> bool:
+        """Whether *page* has a release in *specifier* for the target, built or not."""
+        return any(
+            _admits(specifier, one) and page.usable(one, self.target, built=True)
+            for one in sorted(page.releases, reverse=True)
+        )
+
+    def _read(
+        self, pins: Mapping[str, Version], pages: Mapping[str, Page]
+    ) -> Mapping[str, Metadata]:
+        """What the releases in *pins* say of themselves, by name."""
+
+        def read(pin: tuple[str, Version]) -> Metadata:
+            files = pages[pin[0]].of(pin[1])
+            wheels = [one for one in files if one.installs(self.target)]
+            # No wheel is read whole for this.
+            return sources.read(self.index, pin[0], wheels or files, built=not wheels, most=0)
+
+        new = [pin for pin in pins.items() if pin not in self.told]
+        with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
+            self.told.update(zip(new, threads.map(read, new), strict=True))
+        return {name: self.told[name, version] for name, version in pins.items()}
+
+
+def _pages(names: Collection[str], index: Index) -> Mapping[str, Page]:
+    pages, trouble = pages_of(index, names)
+    if trouble is not None:
+        raise trouble
+    return {name: page or Page(name=name) for name, page in pages.items()}
+
+
+def _newest(page: Page, specifier: SpecifierSet) -> Version | None:
+    return max((one for one in page.releases if _admits(specifier, one)), default=None)
+
+
+def _admits(specifier: SpecifierSet, version: Version) -> bool:
+    return specifier.contains(version, prereleases=True)

@@ -1,0 +1,136 @@
+"""What is offered in place of a line that cannot stay goes with the other lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernelspec_lib.packages import resolver, uv
+from kernelspec_lib.packages.index import IndexConfig
+from kernelspec_lib.packages.problems import Conflict, Problem, UnknownLib
+from kernelspec_lib.packages.resolver import Unresolved
+from tests.catalogue import CATALOGUE
+from tests.package_index import PackageFile, serving, tree, wheel
+from tests.projects import a_project
+
+OLD = "cp38-cp38-manylinux_2_17_x86_64"
+FRAMES = (
+    wheel("torch", "2.13.0"),
+    wheel("torch", "2.14.0"),
+    wheel("vision", "0.9.0"),  # says nothing of what it needs
+    wheel("vision", "0.9.1", requires=["torch==1.8"], tag=OLD),
+    wheel("vision", "0.15.0", requires=["torch==2.0"]),
+    wheel("vision", "0.28.0", requires=["torch==2.13.0"]),
+    wheel("vision", "0.29.0", requires=["torch==2.14.0"]),
+)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Mapping[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
+
+
+def told(
+    libs: Sequence[str], files: Sequence[PackageFile], environment: Mapping[str, str]
+) -> Sequence[Problem]:
+    with serving(tree([*CATALOGUE, *files])) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        outcome = resolver.resolve(a_project("ipykernel", *libs), config, environment)
+    assert isinstance(outcome, Unresolved), outcome
+    assert outcome.trouble is None
+    return outcome.problems
+
+
+def remedies(problems: Sequence[Problem]) -> Mapping[str, str | None]:
+    """Of what is wrong with single lines, by library."""
+    single = [one for one in problems if not isinstance(one, Conflict | UnknownLib)]
+    return {one.lib.name: one.remedy and str(one.remedy) for one in single if one.lib}  # type: ignore[union-attr]
+
+
+def quarrels(problems: Sequence[Problem]) -> Mapping[tuple[str, ...], Mapping[str, str]]:
+    """Their lines, with what may be written in the place of each."""
+    return {
+        tuple(str(lib.requirement) for lib in one.libs): {
+            remedy.lib.name: str(remedy.version) for remedy in one.remedies
+        }
+        for one in problems
+        if isinstance(one, Conflict)
+    }
+
+
+@pytest.mark.parametrize(
+    ("libs", "expected"),
+    [
+        # 0.15.0 is nearer, and 0.29.0 newer.
+        (["torch==2.13.0", "vision==0.9.1"], {"vision": "0.28.0"}),
+        (["torch==2.14.0", "vision==0.9.1"], {"vision": "0.29.0"}),
+        (["vision==0.9.1"], {"vision": "0.15.0"}),
+        (["torch==2.99", "vision==0.28.0"], {"torch": "2.13.0"}),
+        # Each of them has a nearest release, which does not go with that of the other.
+        (["torch==2.13.1", "vision==0.9.1"], {"torch": "2.14.0", "vision": "0.29.0"}),
+        (["torch==2.13.0", "vision==0.9.1", "pands", "numpy==2.2.7"],
+         {"vision": "0.28.0", "numpy": "2.2.6"}),
+    ],
+)  # fmt: skip
+def test_a_remedy_goes_with_the_other_lines(
+    libs: Sequence[str], expected: Mapping[str, str], environment: Mapping[str, str]
+) -> None:
+    problems = told(libs, FRAMES, environment)
+    assert (remedies(problems), quarrels(problems)) == (expected, {})
+
+
+def test_what_nothing_speaks_against_is_told_without_uv(
+    monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]
+) -> None:
+    asked, ask = [], uv.ask
+
+    def counted(*arguments: Any, **options: Any) -> uv.Question:
+        asked.append(arguments)
+        return ask(*arguments, **options)
+
+    monkeypatch.setattr(uv, "ask", counted)
+    problems = told(["torch==2.14.0", "vision==0.29.9", "numpy<2"], FRAMES, environment)
+    assert remedies(problems) == {"vision": "0.29.0", "numpy": "2.2.6"}
+    assert len(asked) == 1  # before the pages came
+
+
+def test_a_quarrel_among_the_other_lines_is_told_in_the_same_run(
+    environment: Mapping[str, str],
+) -> None:
+    gym = wheel("gym", "0.18.0", requires=["alpha<2"]), wheel("gym", "0.26.0")
+    problems = told(["numpy==9.9", "gym==0.18.0", "alpha==2.0"], gym, environment)
+    assert remedies(problems) == {"numpy": "2.3.1"}
+    assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"gym": "0.26.0", "alpha": "1.1"}}
+
+
+def test_what_only_one_line_needs_and_cannot_be_had_is_told_in_the_same_run(
+    environment: Mapping[str, str],
+) -> None:
+    flow = wheel("flow", "0.3", requires=["store==0.21"]), wheel("store", "0.21", tag=OLD)
+    problems = told(["numpy==9.9", "flow==0.3"], flow, environment)
+    assert remedies(problems) == {"numpy": "2.3.1"}
+    assert quarrels(problems) == {("flow==0.3",): {}}
+
+
+def test_where_no_version_goes_with_another_line_that_one_is_told_to_be_changed(
+    environment: Mapping[str, str],
+) -> None:
+    flow = (
+        wheel("flow", "1.0", tag=OLD),
+        wheel("flow", "2.0", requires=["alpha>=2"]),
+        wheel("flow", "2.1", requires=["alpha>=2"]),
+    )
+    problems = told(["flow==1.0", "alpha==1.0"], flow, environment)
+    assert remedies(problems) == {"flow": "2.0"}  # beside that alpha
+    assert quarrels(problems) == {("flow", "alpha==1.0"): {"alpha": "2.0"}}
+
+
+def test_where_nothing_helps_nothing_is_offered(environment: Mapping[str, str]) -> None:
+    flow = wheel("flow", "1.0", tag=OLD), wheel("flow", "2.0", requires=["alpha>=9"])
+    problems = told(["flow==1.0", "alpha", "numpy==9.9"], flow, environment)
+    assert remedies(problems) == {"flow": None, "numpy": "2.3.1"}
+    assert quarrels(problems) == {("flow",): {}}
