@@ -65,7 +65,7 @@ def _settled(
     found: dict[str, Sequence[Requirement]] = {}
     while waiting:
         name = waiting.pop()
-        found[name] = list(_holding(told[name].requires, wanted[name], target))
+        found[name] = list(holding(told[name].requires, wanted[name], target))
         for need in found[name]:
             other = str(canonicalize_name(need.name))
             if other in wanted and not need.extras <= wanted[other]:
@@ -74,8 +74,8 @@ def _settled(
     return found, wanted
 
 
-def _holding(needs: Sequence[str], extras: set[str], target: Target) -> Iterator[Requirement]:
-    """Those of *needs* that hold on *target*, with one of *extras*."""
+def holding(needs: Sequence[str], extras: set[str], target: Target) -> Iterator[Requirement]:
+    """Those of *needs* that hold on *target*, with one of *extras*; "" stands for none."""
     seen = [{**target.marker_environment, "extra": one} for one in sorted(extras)]
     for text in needs:
         # Most are for extras that nobody wants, and reading them takes longer than all else.

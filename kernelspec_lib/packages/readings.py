@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,8 @@ class Readings:
     def __init__(self, cache: Path | None) -> None:
         self._cache = cache
         self._known: dict[tuple[str, str], Metadata] = {}
+        self._folders: list[str] = []
+        self._last = ""
 
     def of(self, pin: Pin) -> Metadata | None:
         """What one of the wheels of *pin* says; None: uv kept nothing of them."""
@@ -44,21 +45,20 @@ class Readings:
 
     def _read(self, pin: Pin) -> Metadata | None:
         own = [file.url.encode() for file in pin.files]
-        for folder in tuple(self._folders) if own else ():
+        for folder in self._likely() if own else ():
             for raw in _files(f"{folder}/{pin.name}", f"{pin.version}-"):
                 # The cache is of several indexes: counted is what came from this very file.
                 if any(url in raw for url in own) and (told := _of(pin, raw)) is not None:
                     # The others will lie in the same one.
-                    self._folders.remove(folder)
-                    self._folders.insert(0, folder)
+                    self._last = folder
                     return told
         return None
 
-    @cached_property
-    def _folders(self) -> list[str]:
+    def _likely(self) -> list[str]:
         """Where uv keeps what it read of wheels: a folder for each index, the likeliest first."""
-        found = folders(self._cache) if self._cache else ()
-        return sorted(found, key=_changed, reverse=True)
+        if not self._folders and self._cache:
+            self._folders = sorted(folders(self._cache), key=_changed, reverse=True)
+        return sorted(self._folders, key=self._last.__ne__)
 
 
 def _of(pin: Pin, raw: bytes) -> Metadata | None:

@@ -39,6 +39,7 @@ from kernelspec_lib.packages.problems import (
     UnknownLib,
     is_error,
 )
+from kernelspec_lib.packages.reader import Reader
 from kernelspec_lib.packages.refusals import NO_SOLUTION
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.policy import Policy
@@ -113,6 +114,7 @@ def resolve_with(
         target=target,
         environment=environment,
         cache=cache,
+        reader=Reader(index=index, config=config, target=target, cache=cache),
         extras={lib.name: lib.requirement.extras for lib in libs},
     )
     begun = begun or guess.begin(project, config, environment, cache, policy)

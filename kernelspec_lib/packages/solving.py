@@ -7,28 +7,24 @@ what was learnt; everything learnt is true of the index, so this comes to an end
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.errors import IndexUnreachable, KernelspecError
+from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import malformed, needs, pylock, refusals, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
-from kernelspec_lib.packages.metadata import NOTHING, Metadata, Trust
-from kernelspec_lib.packages.pages import File, Page
-from kernelspec_lib.packages.readings import Readings
+from kernelspec_lib.packages.metadata import NOTHING, Metadata
+from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.reader import Reader
 from kernelspec_lib.packages.target import Target
 
 _ROUNDS = 16
-_MOST_AHEAD, _THREADS = 64, 8
-"""Releases that are read before uv asks for them, at the most, and how many at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +36,7 @@ class Solver:
     target: Target
     environment: Mapping[str, str]
     cache: Path | None
+    reader: Reader
     learnt: dict[str, dict[Version, Metadata]] = field(default_factory=dict)
     """By name, the packages that may be built, and what their releases need."""
     constraints: dict[str, None] = field(default_factory=dict)
@@ -56,15 +53,10 @@ class Solver:
     finals_only: bool = False
     preferred: Mapping[str, Version] = field(default_factory=dict)
     """By name, releases that are taken where they can be. Nothing of these names is built."""
-    read: dict[tuple[str, Version], Metadata] = field(default_factory=dict)
-    """What releases need that have to be built: read once, for all solvers of one index."""
+    left: Callable[[], float] = lambda: uv.TIMEOUT
+    """Seconds for which one more run of uv is waited for."""
     ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
     """What uv said beforehand, for the first question to come."""
-    readings: Readings = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Looks into the cache of uv."""
-        object.__setattr__(self, "readings", Readings(self.cache))
 
     def solve(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
         """Releases for *wanted* that all install, or why there are none.
@@ -78,16 +70,16 @@ class Solver:
             if isinstance(answer, uv.Refused):
                 if not (self._may_be_built(answer.text) or self._may_be_withdrawn(answer.text)):
                     return replace(answer, nearest=nearest)
-            elif not self._learn(answer):
+            elif not self._learn(answer, wanted):
                 unfit = self.unfit(answer)
                 if not unfit or not self._bar(unfit):
                     return answer
                 nearest = nearest or answer
             answer = self._ask(wanted)
-        if nearest is None and isinstance(answer, uv.Compiled) and self._learn(answer):
+        if nearest is None and isinstance(answer, uv.Compiled) and self._learn(answer, wanted):
             # uv took a release for one that needs nothing, because nothing was known of it.
             why = f"uv came to no end in {_ROUNDS} rounds"
-            raise self._unread("the libs", why, "pin those that have only sources")
+            raise self.reader.unread("the libs", why, "pin those that have only sources")
         return nearest or answer
 
     def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
@@ -138,7 +130,7 @@ class Solver:
         """
         if pin.withdrawn or pin.name in self.learnt:
             return None
-        read = self.readings.of(pin)
+        read = self.reader.readings.of(pin)
         if read is None or not read.requires_python:
             return None
         files = tuple(replace(one, requires_python=read.requires_python) for one in pin.files)
@@ -148,7 +140,9 @@ class Solver:
 
     def said(self, pin: pylock.Pin) -> Metadata | None:
         """What the release of *pin* says of itself, where that was read here, or by uv."""
-        return self.learnt.get(pin.name, {}).get(Version(pin.version)) or self.readings.of(pin)
+        return self.learnt.get(pin.name, {}).get(Version(pin.version)) or self.reader.readings.of(
+            pin
+        )
 
     def _unfit(self, pins: Sequence[pylock.Pin], index: Index) -> list[pylock.Pin]:
         pages = self.pages([pin.name for pin in pins], index)
@@ -186,7 +180,7 @@ class Solver:
             finals_only=self.finals_only,
             preferred=self.preferred,
             fresh=fresh,
-        ).answer()
+        ).answer(max(0.1, self.left()))
 
     def _may_be_built(self, refusal: str) -> bool:
         """Lets packages be built that have sources and that uv missed wheels of; False: no more."""
@@ -198,7 +192,7 @@ class Solver:
         pages = self.pages([name for name in names if name not in self.preferred])
         more = [name for name, page in pages.items() if page.has_source_for(self.target)]
         for name in more:
-            self.learnt.setdefault(name, {})
+            self.learnt.setdefault(name, dict(self.reader.known.get(name, {})))
             self._bar_refusing(pages[name])
         return bool(more)
 
@@ -220,8 +214,11 @@ class Solver:
         self.constraints.update(dict.fromkeys(sorted(more)))
         return bool(more)
 
-    def _learn(self, compiled: uv.Compiled) -> bool:
-        """Reads what the chosen releases need that may be built; False: all of it was known."""
+    def _learn(self, compiled: uv.Compiled, asked: Sequence[Requirement]) -> bool:
+        """Reads what the chosen releases need that may be built; False: all of it was known.
+
+        asked: what the user wants.
+        """
         built = [pin for pin in compiled.pins if pin.name in self.learnt]
         if not built:
             return False
@@ -229,76 +226,38 @@ class Solver:
         extras = needs.wanted(told, self.extras, self.target)
         seen = [(pin.name, Version(pin.version), frozenset(extras[pin.name])) for pin in built]
         news = [one for one in seen if one not in self.foreseen]
-        chosen = [(name, version) for name, version, _ in news]
-        waiting = [(name, version) for name, version in chosen if version not in self.learnt[name]]
-        pages = self.pages([name for name, _ in chosen])
+        pages = self.pages([name for name, _, _ in news])
         known = len(self.learnt)
-        # Where uv has gone back once it will go back again, and each step would be a run of it.
-        older = [one for name, version in waiting for one in self._older(pages[name], version)]
-        with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            ahead = [threads.submit(self._read, pages[name], version, 0) for name, version in older]
-            for (name, version), read in zip(
-                waiting,
-                threads.map(lambda one: self._read(pages[one[0]], one[1]), waiting),
-                strict=True,
-            ):
-                self.learnt[name][version] = read
-            for (name, version), future in zip(older, ahead, strict=True):
-                # Nobody has chosen it: whoever does will be told.
-                with suppress(KernelspecError):
-                    self.learnt[name][version] = future.result()
+        waiting = [one for one in news if one[1] not in self.learnt[one[0]]]
+        read = self.reader.read_all([(pages[name], version) for name, version, _ in waiting])
+        for (name, version, wanted), needed in zip(waiting, read, strict=True):
+            before = len(self.learnt[name])
+            self.learnt[name][version] = needed
+            # Where uv has gone back once it will go back again.
+            is_out = partial(self._is_out, extras=set(wanted), asked=asked)
+            if before or is_out(needed):
+                least = 0 if is_out(needed) else 4 * before + 4
+                self.learnt[name] |= self.reader.read_below(pages[name], version, least, is_out)
         for name, version, wanted in news:
             self.foreseen.add((name, version, wanted))
             self._foresee(self.learnt[name][version], wanted)
         return bool(waiting) or len(self.learnt) > known
 
-    def _older(self, page: Page, version: Version) -> list[tuple[str, Version]]:
-        """The next releases below *version* that uv may go back to; none before it went back."""
-        known = self.learnt[page.name]
-        if not known:
-            return []
-        below = sorted((one for one in page.releases if one < version), reverse=True)
-        usual = (one for one in below if version.is_prerelease or not one.is_prerelease)
-        fitting = (one for one in usual if self._read_quickly(page.of(one)))
-        more = islice(fitting, min(4 * len(known) + 4, _MOST_AHEAD))
-        return [(page.name, one) for one in more if one not in known]
-
-    def _read_quickly(self, files: Sequence[File]) -> bool:
-        """Whether *files* are for the target, and a little of one says what the release needs."""
-        wheels = [one for one in files if one.installs(self.target)]
-        sources_ = [one for one in files if one.is_source_for(self.target)]
-        told = [*wheels, *sources_][:1]
-        return any(one.metadata or one.filename.endswith((".tar.gz", ".whl")) for one in told)
-
-    def _read(self, page: Page, version: Version, most: int | None = None) -> Metadata:
-        """What *version* needs, if that can be told. most: as in `sources.read`."""
-        known = self.read.get((page.name, version))
-        if known is not None:
-            return known
-        files = page.of(version)
-        fitting = [one for one in files if one.installs(self.target)]
-        name, built = page.name, not fitting
-        # Archives are read of few kernels only.
-        from kernelspec_lib.packages import ranges, sources
-
-        told = sources.read(
-            self.index,
-            name,
-            fitting or files,
-            built=built,
-            most=ranges.WHOLE if most is None else most,
+    def _is_out(self, metadata: Metadata, extras: set[str], asked: Sequence[Requirement]) -> bool:
+        """Whether what is *asked* for itself leaves a release with *metadata* out."""
+        return any(
+            not self._meet(need, one)
+            for need in needs.holding(metadata.requires, extras, self.target)
+            for one in asked
+            if canonicalize_name(one.name) == canonicalize_name(need.name)
         )
-        if fitting and told.trust is Trust.UNKNOWN:
-            # It has needs, which pip would see: nothing could be said of a lock with it.
-            why = "the index has its metadata not beside its wheel, and in it there is none to read"
-            raise self._unread(f"{name} {version}", why, f"ask for another version of {name}")
-        if most is None or told.trust is not Trust.UNKNOWN:
-            self.read[name, version] = told
-        return told
 
-    def _unread(self, what: str, why: str, remedy: str) -> IndexUnreachable:
-        reason = f"what {what} needs could not be told: {why}"
-        return IndexUnreachable(self.config.shown, reason, remedy)
+    def _meet(self, one: Requirement, other: Requirement) -> bool:
+        """Whether a release of a package is as both want it."""
+        both = one.specifier & other.specifier
+        page = self.index.page(str(canonicalize_name(one.name)))
+        releases = page.releases if page else ()
+        return any(both.contains(version, prereleases=True) for version in releases)
 
     def _foresee(self, metadata: Metadata, extras: Collection[str]) -> None:
         """Lets be built what *metadata* asks for and what has no wheel that would do.

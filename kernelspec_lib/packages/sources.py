@@ -97,20 +97,19 @@ def _of_source(index: Index, name: str, source: File, files: Sequence[File]) -> 
     for other in others:
         if other.metadata and (text := _beside(index, other)):
             return replace(_parsed(text), trust=Trust.APPROXIMATE)
-    told = _of_archive(index, name, source)
+    if source.filename.endswith(".zip"):
+        told = _of_zip(index, source)
+    else:
+        told = _of_tar(index, source, _NEAR)
+    if name == "pyspark":
+        return _of_pyspark(told, source.version)
     if told.trust is Trust.UNKNOWN and others:
         inside = _of_wheel(ranges.opened(index, others[-1].url, 0))
         if inside.trust is not Trust.UNKNOWN:
             return replace(inside, trust=Trust.APPROXIMATE)
+    if told.trust is Trust.UNKNOWN and source.filename.endswith(".tar.gz"):
+        return _of_tar(index, source, _FAR)
     return told
-
-
-def _of_archive(index: Index, name: str, source: File) -> Metadata:
-    if source.filename.endswith(".zip"):
-        return _of_zip(index, source)
-    if name == "pyspark":
-        return _of_pyspark(_of_tar(index, source, (_NEAR,)), source.version)
-    return _of_tar(index, source, (_NEAR, _FAR))
 
 
 def _of_pyspark(told: Metadata, version: Version) -> Metadata:
@@ -160,15 +159,12 @@ def _of_zip(index: Index, file: File) -> Metadata:
     return _together(found)
 
 
-def _of_tar(index: Index, file: File, limits: Sequence[int]) -> Metadata:
-    """A little of the archive, and more only where that little did not say what is needed."""
-    told = NOTHING
-    for limit in limits:
-        packed = index.beginning(file.url, limit) or b""
-        told = _together(_members(packed))
-        if told.trust is not Trust.UNKNOWN or len(packed) < limit:
-            break
-    return told
+def _of_tar(index: Index, file: File, limit: int) -> Metadata:
+    """What the first *limit* bytes of the archive say."""
+    # Asked for as a part, it leaves the connection good for the next one.
+    part = index.part(file.url, 0, limit)
+    packed = part.body if part else index.beginning(file.url, limit)
+    return _together(_members(packed or b""))
 
 
 def _members(packed: bytes) -> dict[str, bytes]:

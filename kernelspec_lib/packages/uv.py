@@ -67,16 +67,16 @@ class Question:
         self.new = new
         """Whether nothing was kept before: all that it says is of this very run."""
 
-    def answer(self) -> Compiled | Refused:
-        """What uv says, once it does."""
+    def answer(self, timeout: float = TIMEOUT) -> Compiled | Refused:
+        """What uv says, once it does. timeout: seconds for which it is waited for."""
         # While it is at work.
         from kernelspec_lib.packages import pylock
 
         with self._until:
             try:
-                done = children.finish(self._process, TIMEOUT)
+                done = children.finish(self._process, timeout)
             except subprocess.TimeoutExpired:
-                return Refused(text=f"operation timed out after {TIMEOUT} s")
+                return Refused(text=f"operation timed out after {timeout:.0f} s")
             if done.returncode != 0:
                 return Refused(text=self._config.hidden(done.stderr))
             pins = pylock.read(done.stdout, done.stderr)

@@ -14,6 +14,7 @@ from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import ahead, pylock, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.reader import Reader
 from kernelspec_lib.packages.reply import Part
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
@@ -111,6 +112,9 @@ def test_what_a_kept_page_finds_amiss_is_looked_at_again() -> None:
         ("py3-none-any", "py3-none-any", False),
     ):
         index = Moved(now, Moved(before))
-        solver = Solver(index=index, config=config, target=TARGET, environment={}, cache=None)
+        reader = Reader(index=index, config=config, target=TARGET, cache=None)
+        solver = Solver(
+            index=index, config=config, target=TARGET, environment={}, cache=None, reader=reader
+        )
         assert solver.unfit(compiled) == []
         assert index.names == ["alpha"] * doubted

@@ -20,7 +20,7 @@ from kernelspec_lib.packages.problems import Conflict
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.project import KernelProject
 from tests.catalogue import CATALOGUE
-from tests.package_index import sdist, serving, tree
+from tests.package_index import sdist, serving, tree, wheel
 from tests.projects import a_project
 
 
@@ -117,7 +117,9 @@ def test_what_was_not_read_in_the_end_is_not_called_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(solving, "_ROUNDS", 1)
-    files = [*CATALOGUE, sdist("deep", "2.0", requires=["common<2"]), sdist("deep", "1.0")]
+    between = wheel("between", "1.0", requires=["common<2"])
+    deep = [sdist("deep", "2.0", requires=["between"]), sdist("deep", "1.0")]
+    files = [*CATALOGUE, between, *deep]
     with serving(tree(files)) as server:
         config = IndexConfig(url=server.url, origin="--index-url")
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 import tracemalloc
 import zipfile
@@ -203,6 +204,20 @@ def test_a_wheel_for_another_machine_is_opened_where_the_sources_say_nothing() -
     # It is not brought here whole for that.
     told = sources.read(Shelf(both, parts=False), "a", files, built=True)
     assert (told.requires, told.trust) == ((), Trust.UNKNOWN)
+
+
+def test_a_wheel_for_another_machine_is_opened_before_more_of_the_sources_is_read() -> None:
+    noise = ("a-1/noise", os.urandom(3 * 1024**2))
+    shelf = Shelf(
+        {
+            "a-1.tar.gz": packed(("a-1/PKG-INFO", OLD.encode()), noise),
+            "a-1-cp38-win_amd64.whl": zipped(("a-1.dist-info/METADATA", NEW.encode())),
+        }
+    )
+    files = [file("a-1.tar.gz"), file("a-1-cp38-win_amd64.whl")]
+    told = sources.read(shelf, "a", files, built=True)
+    assert (told.requires, told.trust) == (("b>=1",), Trust.APPROXIMATE)
+    assert shelf.read < 256 * 1024
 
 
 def test_a_wheel_for_pypy_says_nothing_of_cpython() -> None:
