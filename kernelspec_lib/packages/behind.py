@@ -1,83 +1,228 @@
-"""Which of the user's lines are behind what has to be built.
+"""Which of the user's lines are behind what has to be built, and what to write in their place.
 
-A pin without a wheel may hold others back: beside an old numpy, a library that has wheels for
-everything falls to a release that has to be built, or needs one. Then the old pin is the line to
-change, and not the library; that is tried before it is said.
+A line may hold others back: beside an old numpy, a library that has wheels for everything falls to
+a release that has to be built, or needs one. Then the old numpy is the line to change, and not the
+library; that is tried before it is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import early, locking, uv
+from kernelspec_lib.packages import children, early, locking, remedies, uv
+from kernelspec_lib.packages.askers import Askers
+from kernelspec_lib.packages.children import Threads
+from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.problems import Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
+from kernelspec_lib.packages.suspects import Suspects
 from kernelspec_lib.project import Lib
 
-_MOST = 5
-"""Lines that are left out, one by one, to see who is held back by them."""
-_MOST_ALONE, _THREADS = 12, 2
-"""Lines that are looked at each by itself, and how many at once."""
+_MOST_TRIALS, _THREADS = 10, 2
+"""Sets of libs that are resolved to see who is behind what, and how many at once."""
+_MOST_SECONDS = 8.0
+_MOST_SINGLE = 5
+"""Lines that are left out, one by one, where without all of them nothing would be built."""
+
+
+@dataclass(kw_only=True)
+class _Trials:
+    """What comes of the libs where some of them are otherwise: each is tried once."""
+
+    solver: Solver
+    libs: Sequence[Lib]
+    pinned: Sequence[Lib]
+    """Those of them that have to be built themselves."""
+    threads: Threads
+    now: Callable[[], float]
+    deadline: float
+    begun: dict[frozenset[str], Callable[[], Sequence[Chosen] | None]] = field(default_factory=dict)
+
+    def without(self, left_out: Sequence[Lib]) -> Mapping[str, Chosen] | None:
+        """What comes of the libs without the lines *left_out*, by name. None: nobody can tell."""
+        packages = self.begin(left_out)()
+        return None if packages is None else {one.pin.name: one for one in packages}
+
+    def begin(self, left_out: Sequence[Lib]) -> Callable[[], Sequence[Chosen] | None]:
+        """Begins to resolve the libs without *left_out*, unless too much was tried already."""
+        key = frozenset(lib.pointer for lib in left_out)
+        if key not in self.begun:
+            rest = [lib for lib in self.libs if lib.pointer not in key]
+            spent = len(self.begun) >= _MOST_TRIALS or not rest
+            self.begun[key] = (lambda: None) if spent else self.hand_out(rest)
+        return self.begun[key]
+
+    def hand_out(self, libs: Sequence[Lib]) -> Callable[[], Sequence[Chosen] | None]:
+        """Begins to resolve *libs*. None: that cannot be; the lock is good all the same."""
+        answer = self.threads.hand_out(partial(self._resolved, libs))
+
+        def told() -> Sequence[Chosen] | None:
+            packages = answer()
+            return None if isinstance(packages, KernelspecError) else packages
+
+        return told
+
+    def _resolved(self, libs: Sequence[Lib]) -> Sequence[Chosen] | None:
+        if self._left() <= 0:
+            return None
+        free = self._free(libs)
+        answer = early.settled(free, libs)
+        if isinstance(answer, uv.Refused) or free.unfit(answer):
+            return None
+        return locking.chosen(answer, libs, free, free.index.recent())
+
+    def _free(self, libs: Sequence[Lib]) -> Solver:
+        """A solver that may build nothing beforehand but what of *libs* has no wheel anyway."""
+        solver = self.solver
+        free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[], left=self._left)
+        pages = solver.pages(solver.learnt)
+        named = [lib.name for lib in libs if lib in self.pinned]
+        never = [name for name in pages if pages[name].newest_for(solver.target) is None]
+        free.let_build(list(dict.fromkeys([*named, *never])))
+        return free
+
+    def _left(self) -> float:
+        return self.deadline - self.now()
 
 
 def traced(
-    found: Sequence[Problem], pinned: Sequence[Lib], libs: Sequence[Lib], solver: Solver
+    found: Sequence[Problem],
+    pinned: Sequence[Lib],
+    askers: Askers,
+    now: Callable[[], float],
 ) -> tuple[Problem, ...]:
     """*found*, where the lines to change are named of what only they make a build.
 
-    pinned: those of *libs* that have to be built themselves, whatever the others say.
+    pinned: those lines that have to be built themselves, whatever the others say. now: a clock, in
+    seconds.
     """
-    named = {one.name for one in found if isinstance(one, SourceOnly)}
-    told = {id(one): one for one in found if isinstance(one, SourceOnly) and _others(one, pinned)}
-    for holders in _tried(pinned) if told else ():
-        waiting = [key for key, one in told.items() if not one.held_by]
-        if not waiting:
-            break
-        rest = [lib for lib in libs if lib not in holders]
-        building = _building(rest, solver) if rest else None
-        if building is None:
-            continue
-        # What is built now and was not before may be built in place of what is looked at.
-        instead = {lib for name, behind in building.items() if name not in named for lib in behind}
-        for key in waiting:
-            if told[key].name not in building and instead.isdisjoint(_others(told[key], pinned)):
-                told[key] = replace(told[key], held_by=tuple(holders))
-    told |= _narrowed({key: one for key, one in told.items() if not one.held_by}, libs, solver)
-    return tuple(told.get(id(one), one) for one in found)
+    built = {one.name: one for one in found if isinstance(one, SourceOnly)}
+    libs, solver = askers.libs, askers.solver
+    with children.threads(_THREADS) as threads:
+        trials = _Trials(
+            solver=solver, libs=libs, pinned=pinned, threads=threads,
+            now=now, deadline=now() + _MOST_SECONDS,
+        )  # fmt: skip
+        # Side by side with the others.
+        offered = any(one.lib in pinned and one.newest for one in built.values())
+        loosened = (
+            trials.hand_out([remedies.loosened(one) if one in pinned else one for one in libs])
+            if offered
+            else None
+        )
+        suspects = Suspects(askers=askers)
+        told = built | _blamed(built, suspects, askers, trials)
+        told |= _remedied(told, loosened() if loosened else None, solver)
+    return tuple(told[one.name] if isinstance(one, SourceOnly) else one for one in found)
 
 
-def _narrowed(
-    shared: Mapping[int, SourceOnly], libs: Sequence[Lib], solver: Solver
-) -> Mapping[int, SourceOnly]:
-    """Those of *shared* that only some of their lines are behind, with these.
-
-    A line that brings a build where it stands alone is the one to change, if without it the
-    others bring none.
-    """
-    several = {key: one for key, one in shared.items() if len(one.asked_by) > 1}
-    asked = list(dict.fromkeys(lib for one in several.values() for lib in one.asked_by))
-    if not asked or len(asked) > _MOST_ALONE:
-        return {}
-    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-        alone = threads.map(lambda lib: _building([lib], solver), asked)
-        culprits = [lib for lib, built in zip(asked, alone, strict=True) if built]
-    rest = [lib for lib in libs if lib not in culprits]
-    if not culprits or len(culprits) == len(asked) or not rest:
-        return {}
-    building = _building(rest, solver)
-    if building is None:
-        return {}
-    still = {lib for behind in building.values() for lib in behind}
+def _blamed(
+    built: Mapping[str, SourceOnly], suspects: Suspects, askers: Askers, trials: _Trials
+) -> dict[str, SourceOnly]:
+    """Those of *built*, by name, for which lines are to blame that only hold others back."""
+    waiting = [one for one in built.values() if _others(one, trials.pinned)]
+    tried = {one.name: list(_tried(one, suspects, askers, trials.pinned)) for one in waiting}
+    for some in tried.values():
+        for holders in some[:1]:
+            trials.begin(holders)
     found = {}
-    for key, one in several.items():
-        mine = tuple(lib for lib in one.asked_by if lib in culprits)
-        if mine and still.isdisjoint(one.asked_by):
-            itself = one.lib is None or one.lib in mine
-            found[key] = replace(one, asked_by=mine, held_by=() if itself else mine)
+    for one in waiting:
+        is_gone = partial(_is_gone, one, built, askers.chosen, trials)
+        held = (_holding(holders, is_gone) for holders in tried[one.name])
+        if lines := next(filter(None, held), None):
+            found[one.name] = _on(one, lines)
     return found
+
+
+def _tried(
+    problem: SourceOnly, suspects: Suspects, askers: Askers, pinned: Sequence[Lib]
+) -> Iterator[Sequence[Lib]]:
+    """Lines without which *problem* may not be there, though somebody still asks for it.
+
+    First who may keep it back itself; where there is nobody, what needs it.
+    """
+    is_old = False
+    with suppress(KernelspecError):
+        for names in chain([[problem.name]], (names for names, _ in askers.levels(problem.name))):
+            if lines := suspects.of(names):
+                yield from _left_out(problem, lines)
+                return
+            is_old = is_old or any(map(suspects.is_old, names))
+    if is_old and pinned:
+        yield pinned
+
+
+def _left_out(problem: SourceOnly, lines: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
+    """*lines*, without some or all that ask for *problem*: else it would be gone for nothing."""
+    asking = [lib for lib in lines if lib in problem.asked_by]
+    others = [lib for lib in lines if lib not in problem.asked_by]
+    if others:
+        yield others
+    if asking and len(asking) < len(problem.asked_by):
+        yield asking
+        if others:
+            yield lines
+
+
+def _holding(holders: Sequence[Lib], is_gone: Callable[[Sequence[Lib]], bool]) -> Sequence[Lib]:
+    """Those of *holders* without which it *is_gone*: one, or all, or none of them."""
+    if not is_gone(holders):
+        return ()
+    several = holders[:_MOST_SINGLE] if len(holders) > 1 else ()
+    return next(([lib] for lib in several if is_gone([lib])), holders)
+
+
+def _is_gone(
+    problem: SourceOnly,
+    built: Mapping[str, SourceOnly],
+    chosen: Mapping[str, Chosen],
+    trials: _Trials,
+    left_out: Sequence[Lib],
+) -> bool:
+    """Whether *problem* is not there without the lines *left_out*, and nothing in its place."""
+    packages = trials.without(left_out)
+    if packages is None:
+        return False
+    building = _built(packages.values(), trials.solver)
+    if problem.name in building:
+        return False
+    # What is built now and was not before may be built in place of what is looked at.
+    instead = {lib for name, lines in building.items() if name not in built for lib in lines}
+    if not instead.isdisjoint(_others(problem, trials.pinned)):
+        return False
+    # An older release that has a wheel, or needs nothing of it, was always there to be taken.
+    near = {problem.name, *chosen[problem.name].via, *(lib.name for lib in problem.asked_by)}
+    return all(packages[name].version >= chosen[name].version for name in near if name in packages)
+
+
+def _on(problem: SourceOnly, holders: Sequence[Lib]) -> SourceOnly:
+    """*problem*, laid on *holders*."""
+    lines = tuple(holders)
+    if all(lib in problem.asked_by for lib in lines):
+        itself = problem.lib is None or problem.lib in lines
+        return replace(problem, asked_by=lines, held_by=() if itself else lines)
+    return replace(problem, held_by=lines)
+
+
+def _remedied(
+    told: Mapping[str, SourceOnly], packages: Sequence[Chosen] | None, solver: Solver
+) -> dict[str, SourceOnly]:
+    """Those of *told* that a line names itself, with the version to write: all together resolve.
+
+    packages: what comes of the libs where those that have to be built may have any version.
+    """
+    known = {one.pin.name: one.version for one in packages or ()}
+    building = _built(packages or (), solver)
+    return {
+        name: replace(one, remedy=None if name in building else known.get(name))
+        for name, one in told.items()
+        if one.lib is not None
+    }
 
 
 def _others(problem: SourceOnly, pinned: Sequence[Lib]) -> list[Lib]:
@@ -86,23 +231,8 @@ def _others(problem: SourceOnly, pinned: Sequence[Lib]) -> list[Lib]:
     return [lib for lib in behind if lib not in pinned]
 
 
-def _tried(pinned: Sequence[Lib]) -> Iterator[Sequence[Lib]]:
-    for lib in pinned[:_MOST]:
-        yield (lib,)
-    if len(pinned) > 1:
-        yield pinned
-
-
-def _building(libs: Sequence[Lib], solver: Solver) -> Mapping[str, Sequence[Lib]] | None:
-    """What *libs* bring to build, by name, each with those behind it; None: nobody can tell."""
-    free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[])
-    try:
-        answer = early.settled(free, libs)
-        if isinstance(answer, uv.Refused) or free.unfit(answer):
-            return None
-        packages = locking.chosen(answer, libs, free, free.index.recent())
-    except KernelspecError:
-        return None  # the lock is good all the same
+def _built(packages: Iterable[Chosen], solver: Solver) -> Mapping[str, Sequence[Lib]]:
+    """What of *packages* has to be built, by name, with the lines behind it."""
     return {
         one.pin.name: one.roots
         for one in packages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from packaging.version import Version
 from kernelspec_lib.errors import CommandFailed, IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import (
     ahead,
-    behind,
     early,
     guess,
     locking,
@@ -115,7 +114,7 @@ def resolve_with(
         environment=environment,
         cache=cache,
         reader=Reader(index=index, config=config, target=target, cache=cache),
-        extras={lib.name: lib.requirement.extras for lib in libs},
+        extras=_extras(libs),
     )
     begun = begun or guess.begin(project, config, environment, cache, policy)
     if begun is not None and begun.new:
@@ -123,6 +122,14 @@ def resolve_with(
     seen = _seen(libs, solver, familiar, begun)
     problems = tuple(_knowing(config, policy, one) for one in seen.problems)
     return _locked(project, solver, policy, seen, problems)
+
+
+def _extras(libs: Sequence[Lib]) -> Mapping[str, Collection[str]]:
+    """What the lines want of each package besides: several may name the same one."""
+    found: dict[str, set[str]] = {}
+    for lib in libs:
+        found.setdefault(lib.name, set()).update(lib.requirement.extras)
+    return found
 
 
 def _locked(
@@ -297,10 +304,15 @@ def _judged(
         # Nobody is blamed for what was true some minutes ago.
         chosen = locking.chosen(compiled, libs, solver, solver.index)
         found = tuple(locking.recheck(chosen, solver))
-    pinned = [one.lib for one in problems if isinstance(one, SourceOnly) and one.lib]
-    if not any(map(is_error, found)):
-        # Where there is no lock anyway, the many questions would only keep its user waiting.
-        found = behind.traced(found, pinned, libs, solver)
+    if found:
+        from kernelspec_lib.packages import askers, behind
+
+        asking = askers.of(chosen, libs, solver)
+        found = tuple(map(asking.blamed, found))
+        if not any(map(is_error, found)):
+            # Where there is no lock anyway, the questions would only keep its user waiting.
+            pinned = [one.lib for one in problems if isinstance(one, SourceOnly) and one.lib]
+            found = behind.traced(found, pinned, asking, time.monotonic)
     found = (*found, *locking.unmet(chosen))
     # What the direct look said of sources is said again, of what was chosen in the end.
     problems = tuple(one for one in problems if not isinstance(one, SourceOnly))

@@ -15,6 +15,7 @@ from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.problems import SourceOnly, SourceRefused
 from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.project import KernelProject
 from tests.catalogue import CATALOGUE
 from tests.package_index import sdist, serving, tree, wheel
 from tests.projects import a_project
@@ -34,6 +35,16 @@ FILES = [
     wheel("plots", "1.0", requires=["older==1.0", "drawing"]),
     wheel("drawing", "2.0", requires=["old>=2"]),
     sdist("drawing", "1.0", requires=["old"]),
+    wheel("typing", "1.0"),
+    wheel("typing", "2.0"),
+    sdist("orm", "1.0"),
+    wheel("orm", "2.0", requires=["typing>=2"]),
+    wheel("model", "1.0", requires=["orm"]),
+    wheel("cautious", "1.0", requires=["typing<2"]),
+    wheel("old", "3.0", requires=["typing>=2"]),
+    wheel("flow", "1.0", extras={"ldap": ["helper"]}, requires=["provider"]),
+    wheel("provider", "1.0", requires=["flow"]),
+    wheel("pipeline", "1.0", requires=["stubborn"]),
 ]
 
 
@@ -42,13 +53,24 @@ def environment(tmp_path: Path) -> Mapping[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
 
 
-def told(environment: Mapping[str, str], *libs: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """What has to be built with the line that is blamed for it, and the messages."""
-    project = a_project(*libs)
+def locked(environment: Mapping[str, str], project: KernelProject) -> Lock:
     with serving(tree(FILES)) as server:
         config = IndexConfig(url=server.url, origin="--index-url")
         outcome = resolver.resolve(project, config, environment)
     assert isinstance(outcome, Lock), outcome
+    return outcome
+
+
+def hints(environment: Mapping[str, str], *libs: str) -> list[str]:
+    """What is to be done about what has to be built."""
+    project = a_project(*libs)
+    return [one.hint for one in pins.check(project, locked(environment, project))]
+
+
+def told(environment: Mapping[str, str], *libs: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """What has to be built with the line that is blamed for it, and the messages."""
+    project = a_project(*libs)
+    outcome = locked(environment, project)
     built = [one for one in outcome.warnings if isinstance(one, SourceOnly)]
     assert len(built) == len(outcome.warnings)
     blamed = [
@@ -85,6 +107,52 @@ def test_a_line_that_brings_a_build_by_itself_is_blamed(environment: Mapping[str
 def test_both_are_blamed_where_one_of_them_would_do(environment: Mapping[str, str]) -> None:
     blamed, _ = told(environment, "old==1.0", "framework", "stubborn")
     assert ("helper", "stubborn") in blamed
+
+
+def test_a_pin_that_has_wheels_is_blamed_for_whom_it_holds_back(
+    environment: Mapping[str, str],
+) -> None:
+    blamed, messages = told(environment, "orm", "typing==1.0")
+    assert blamed == [("orm", "typing==1.0")]
+    assert messages[0].startswith("beside typing==1.0, orm 1.0 has no wheel for Python 3.11")
+
+
+@pytest.mark.parametrize("holder", ["typing==1.0", "cautious"])
+def test_whom_it_holds_back_may_be_no_line(environment: Mapping[str, str], holder: str) -> None:
+    blamed, _ = told(environment, "model", holder)
+    assert blamed == [("orm", holder)]
+
+
+def test_the_nearest_line_is_blamed_and_not_those_behind_it(
+    environment: Mapping[str, str],
+) -> None:
+    blamed, messages = told(environment, "pipeline", "stubborn")
+    assert blamed == [("helper", "stubborn")]
+    assert messages[0].startswith("stubborn needs helper 1.0, which has no wheel")
+
+
+def test_of_what_an_extra_brings_the_line_that_wants_it_is_blamed(
+    environment: Mapping[str, str],
+) -> None:
+    blamed, _ = told(environment, "flow[ldap]", "provider")
+    assert blamed == [("helper", "flow[ldap]")]
+
+
+@pytest.mark.parametrize(
+    ("libs", "remedies"),
+    [
+        (("old==1.0",), ["write old==3.0"]),
+        (("old==1.0", "typing==1.0"), ["write old==2.0"]),
+        (("orm==1.0", "typing==1.0"), []),
+        (("old==1.0", "orm==1.0"), ["write old==3.0", "write orm==2.0"]),
+    ],
+    ids=["alone", "beside another", "none", "two"],
+)
+def test_a_version_is_offered_if_it_resolves_with_the_other_lines(
+    environment: Mapping[str, str], libs: tuple[str, ...], remedies: list[str]
+) -> None:
+    offered = [one.partition("; ")[2] for one in hints(environment, *libs)]
+    assert [one for one in offered if one] == remedies
 
 
 @pytest.mark.parametrize(
