@@ -135,12 +135,14 @@ def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
     )
     for one in packages:
         if text := refused.get(one.pin.name):
+            newest = malformed.newest(one.page, solver.index, solver.target)
             yield Malformed(
                 lib=one.own,
                 name=one.pin.name,
                 version=one.version,
                 text=text,
-                newest=malformed.newest(one.page, solver.index, solver.target),
+                newest=newest,
+                remedy=newest if one.own else None,
                 asked_by=one.roots,
             )
         files = one.files(solver.target)
@@ -151,6 +153,7 @@ def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
                 name=one.pin.name,
                 version=one.version,
                 newest=one.page.newest_for(solver.target),
+                remedy=look.nearest(one.own, one.page, solver.target) if one.own else None,
                 asked_by=one.roots,
                 trust=known.trust,
             )

@@ -9,19 +9,24 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from kernelspec_lib.errors import KernelspecError
+from kernelspec_lib.packages import early, uv
 from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.problems import (
     NoSuchVersion,
     NoWheel,
     OtherPython,
     Problem,
+    SourceOnly,
     SourceRefused,
     UnknownLib,
+    Yanked,
 )
+from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
 
-Mendable = NoSuchVersion | NoWheel | OtherPython | SourceRefused
+Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked
 """Another version may help."""
 
 
@@ -42,7 +47,7 @@ def _with(lib: Lib, specifier: str) -> Lib:
 
 
 def nearest(problems: Sequence[Problem]) -> Mapping[str, Version]:
-    """The remedies in *problems*, those of the direct look, by the name of the library."""
+    """The remedies in *problems*, each looked up by itself, by the name of the library."""
     return {one.lib.name: one.remedy for one in _mendable(problems) if one.lib and one.remedy}
 
 
@@ -87,6 +92,33 @@ def fitting(
     return None if clashes else tried
 
 
+def lighter(
+    problems: Sequence[Problem], libs: Sequence[Lib], solver: Solver
+) -> tuple[Problem, ...]:
+    """*problems* that keep nobody from a lock, with remedies that go with the others of *libs*."""
+    mendable = [one for one in _mendable(problems) if one.remedy and not _is_held(one)]
+    if not mendable:
+        return tuple(problems)
+    asked = preferring(nearest(mendable), solver)
+    try:
+        return told(problems, chosen(early.settled(asked, mended(libs, mendable, {})), asked))
+    except KernelspecError:
+        return told(problems, {})  # the lock is good all the same
+
+
+def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
+    """*solver*, that takes *versions* where it can, and builds nothing of their names."""
+    learnt = {name: one for name, one in solver.learnt.items() if name not in versions}
+    return replace(solver, preferred=versions, learnt=learnt, ahead=[])
+
+
+def chosen(answer: uv.Compiled | uv.Refused, asked: Solver) -> Mapping[str, Version]:
+    """What *answer* has of what *asked* prefers, by name; nothing where it does not install."""
+    if isinstance(answer, uv.Refused) or asked.unfit(answer):
+        return {}
+    return {pin.name: Version(pin.version) for pin in answer.pins if pin.name in asked.preferred}
+
+
 def told(problems: Sequence[Problem], versions: Mapping[str, Version]) -> tuple[Problem, ...]:
     """*problems*, with the remedies in *versions*, by name, and no other."""
     return tuple(
@@ -99,3 +131,8 @@ def told(problems: Sequence[Problem], versions: Mapping[str, Version]) -> tuple[
 
 def _mendable(problems: Sequence[Problem]) -> Iterator[Mendable]:
     return (one for one in problems if isinstance(one, Mendable) and one.lib)
+
+
+def _is_held(problem: Mendable) -> bool:
+    """Whether another line is the one to change."""
+    return isinstance(problem, SourceOnly | SourceRefused) and bool(problem.held_by)

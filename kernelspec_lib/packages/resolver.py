@@ -166,23 +166,20 @@ def _mended(
 ) -> tuple[Problem, ...]:
     """*problems* of the direct look, with remedies that go with the other lines, and the quarrels
     among these."""
-    fitting = remedies.fitting(libs, problems, solver.index, solver.target)
+    wrong = [one for one in problems if is_error(one)]
+    fitting = remedies.fitting(libs, wrong, solver.index, solver.target)
     if fitting is not None:
         return remedies.told(problems, fitting)
-    preferred = remedies.nearest(problems)
-    learnt = {name: one for name, one in solver.learnt.items() if name not in preferred}
-    asked = replace(solver, preferred=preferred, learnt=learnt)
-    rest: Sequence[Lib] = remedies.mended(libs, problems, {})
+    asked = remedies.preferring(remedies.nearest(wrong), solver)
+    rest: Sequence[Lib] = remedies.mended(libs, wrong, {})
+    quarrels: Sequence[Problem] = ()
     answer = early.settled(asked, rest, without_finals)
     if isinstance(answer, uv.Refused):
         told = _refusal(answer, rest, asked)
-        problems += tuple(
-            replace(one, alone=False) if isinstance(one, Conflict) else one for one in told.problems
-        )
-        if told.libs:
-            answer = early.settled(asked, told.libs, without_finals)
-    chosen = answer.pins if isinstance(answer, uv.Compiled) and not asked.unfit(answer) else ()
-    return remedies.told(problems, {pin.name: Version(pin.version) for pin in chosen})
+        quarrels, rest = told.problems, told.libs
+        answer = early.settled(asked, rest, without_finals) if rest else answer
+    quarrels = [replace(one, alone=False) if isinstance(one, Conflict) else one for one in quarrels]
+    return (*remedies.told(problems, remedies.chosen(answer, asked)), *quarrels)
 
 
 def _seen(
@@ -319,4 +316,5 @@ def _judged(
     problems += tuple(_knowing(solver.config, policy, one) for one in found)
     if any(map(is_error, problems)):
         return Unresolved(problems=problems)
+    problems = remedies.lighter(problems, libs, solver)
     return locking.locked(chosen, project, solver, policy, problems)

@@ -11,10 +11,11 @@ import pytest
 
 from kernelspec_lib.packages import resolver, uv
 from kernelspec_lib.packages.index import IndexConfig
-from kernelspec_lib.packages.problems import Conflict, Problem, UnknownLib
+from kernelspec_lib.packages.lock import Lock
+from kernelspec_lib.packages.problems import Conflict, Problem, SourceOnly, UnknownLib, Yanked
 from kernelspec_lib.packages.resolver import Unresolved
 from tests.catalogue import CATALOGUE
-from tests.package_index import PackageFile, serving, tree, wheel
+from tests.package_index import PackageFile, sdist, serving, tree, wheel
 from tests.projects import a_project
 
 OLD = "cp38-cp38-manylinux_2_17_x86_64"
@@ -134,3 +135,26 @@ def test_where_nothing_helps_nothing_is_offered(environment: Mapping[str, str]) 
     problems = told(["flow==1.0", "alpha", "numpy==9.9"], flow, environment)
     assert remedies(problems) == {"flow": None, "numpy": "2.3.1"}
     assert quarrels(problems) == {("flow",): {}}
+
+
+@pytest.mark.parametrize(
+    ("needs", "remedy"), [("old", "1.5"), ("old!=1.5", "2.0"), ("old<1.2", None)]
+)
+def test_what_has_to_be_built_or_was_withdrawn_gets_a_version_that_goes_with_the_other_lines(
+    needs: str, remedy: str | None, environment: Mapping[str, str]
+) -> None:
+    files = [
+        sdist("old", "1.0"),
+        wheel("old", "1.1", yanked="by mistake"),
+        wheel("old", "1.5"),
+        wheel("old", "2.0"),
+        wheel("frame", "1.0", requires=[needs]),
+    ]
+    with serving(tree([*CATALOGUE, *files])) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        for line, kind in (("old==1.0", SourceOnly), ("old==1.1", Yanked)):
+            outcome = resolver.resolve(a_project("frame==1.0", line), config, environment)
+            assert isinstance(outcome, Lock), outcome
+            (found,) = outcome.warnings
+            assert isinstance(found, kind)
+            assert (found.remedy and str(found.remedy)) == remedy
