@@ -7,8 +7,7 @@ here asks uv, and where there is none there was hardly ever one further down.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.requirements import Requirement
@@ -16,11 +15,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import needs, sources
+from kernelspec_lib.packages import needs
 from kernelspec_lib.packages.index import Index, pages_of
 from kernelspec_lib.packages.metadata import Metadata
 from kernelspec_lib.packages.pages import Page
-from kernelspec_lib.packages.settings import CONNECTIONS
+from kernelspec_lib.packages.pylock import Pin
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
 from kernelspec_lib.requirement import is_pinned
@@ -34,6 +33,8 @@ class Neighbours:
 
     index: Index
     target: Target
+    known: Callable[[Pin], Metadata | None]
+    """What uv has read of a release."""
     told: dict[tuple[str, Version], Metadata] = field(default_factory=dict)
 
     def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[tuple[str, str]]:
@@ -86,16 +87,14 @@ class Neighbours:
         self, pins: Mapping[str, Version], pages: Mapping[str, Page]
     ) -> Mapping[str, Metadata]:
         """What the releases in *pins* say of themselves, by name."""
-
-        def read(pin: tuple[str, Version]) -> Metadata:
-            files = pages[pin[0]].of(pin[1])
-            wheels = [one for one in files if one.installs(self.target)]
-            # No wheel is read whole for this.
-            return sources.read(self.index, pin[0], wheels or files, built=not wheels, most=0)
-
-        new = [pin for pin in pins.items() if pin not in self.told]
-        with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
-            self.told.update(zip(new, threads.map(read, new), strict=True))
+        new = []
+        for name, version in pins.items():
+            if (name, version) not in self.told:
+                files = pages[name].of(version)
+                wheels = tuple(one for one in files if one.installs(self.target))
+                new.append(Pin(name=name, version=str(version), files=wheels or files))
+        read = needs.read(new, self.known, self.index, whole=False)
+        self.told.update({(name, pins[name]): told for name, told in read.items()})
         return {name: self.told[name, version] for name, version in pins.items()}
 
 

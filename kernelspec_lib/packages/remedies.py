@@ -11,7 +11,6 @@ from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import early, uv
-from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.problems import (
     NoSuchVersion,
     NoWheel,
@@ -23,7 +22,6 @@ from kernelspec_lib.packages.problems import (
     Yanked,
 )
 from kernelspec_lib.packages.solving import Solver
-from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
 
 Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked
@@ -71,14 +69,14 @@ def mended(
 
 
 def fitting(
-    libs: Sequence[Lib], problems: Sequence[Problem], index: Index, target: Target
+    libs: Sequence[Lib], problems: Sequence[Problem], solver: Solver
 ) -> Mapping[str, Version] | None:
     """Remedies for *problems*, by name, that go with the others of *libs*, as far as can be told
     at once: the nearest, and the newest for what does not fit. Raises IndexUnreachable."""
     # Files of releases are read where something is wrong only.
     from kernelspec_lib.packages import beside
 
-    neighbours = beside.Neighbours(index=index, target=target)
+    neighbours = beside.Neighbours(index=solver.index, target=solver.target, known=solver.said)
     tried = dict(nearest(problems))
     clashes = neighbours.clashes(mended(libs, problems, tried), tried)
     newest = {

@@ -167,7 +167,7 @@ def _mended(
     """*problems* of the direct look, with remedies that go with the other lines, and the quarrels
     among these."""
     wrong = [one for one in problems if is_error(one)]
-    fitting = remedies.fitting(libs, wrong, solver.index, solver.target)
+    fitting = remedies.fitting(libs, wrong, solver)
     if fitting is not None:
         return remedies.told(problems, fitting)
     asked = remedies.preferring(remedies.nearest(wrong), solver)
