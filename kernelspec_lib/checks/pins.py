@@ -25,6 +25,7 @@ from kernelspec_lib.packages.problems import (
     UnknownExtra,
     UnknownLib,
     Yanked,
+    is_error,
 )
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.policy import OwnImage
@@ -37,9 +38,15 @@ _MOST_LINES = 5
 def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Finding]:
     """What *outcome*, of resolving *project*, has to say about the lines of libs."""
     problems = outcome.warnings if isinstance(outcome, Lock) else outcome.problems
+    single = [one for one in problems if is_error(one) and not isinstance(one, Conflict)]
+    wrong = {pointer for one in single for pointer in _blamed(one)}
     for problem in problems:
         message, hint = _told(problem, project)
-        for pointer in _blamed(problem):
+        pointers = _blamed(problem)
+        if isinstance(problem, Conflict):
+            # A line that cannot stay anyway is told once.
+            pointers = [one for one in pointers if one not in wrong] or pointers
+        for pointer in pointers:
             yield _finding(project, problem.code, pointer, message, hint)
 
 

@@ -27,7 +27,7 @@ from kernelspec_lib.project import Lib
 _MOST_RUNS = 40
 """Of uv, a tenth of a second each once it has the pages."""
 _MOST_SECONDS = 30.0
-_MOST_QUARRELS = 4
+_MOST_QUARRELS = 8
 _MOST_REMEDIES = 3
 _FEW = 3
 """Libs whose quarrel is looked into at once, and not step by step."""
@@ -136,8 +136,8 @@ class _Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """Every quarrel among the lines: no line is in two of them, and without all of them the others
-    stand together."""
+    """Every quarrel among the lines: no line that says a version is in two of them, and without all
+    of these the others stand together."""
 
     problems: tuple[Problem, ...]
     libs: tuple[Lib, ...]
@@ -210,7 +210,9 @@ def _quarrels(
             found.append(
                 (blamed, said.text if isinstance(said, uv.Refused) and said.text else text)
             )
-            rest = [lib for lib in rest if lib not in blamed]
+            # A line that says no version may quarrel with more lines, and all of these are told.
+            to_change = [lib for lib in blamed if lib.requirement.specifier] or blamed
+            rest = [lib for lib in rest if lib not in to_change]
             others = answers.of(_lines(rest)) if rest else None
             if not isinstance(others, uv.Refused):
                 break

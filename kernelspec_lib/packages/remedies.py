@@ -105,9 +105,17 @@ def lighter(
 
 
 def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
-    """*solver*, that takes *versions* where it can, and builds nothing of their names."""
+    """*solver*, that takes *versions* where it can, and of their names nothing that has to be built
+    and no pre-release."""
     learnt = {name: one for name, one in solver.learnt.items() if name not in versions}
-    return replace(solver, preferred=versions, learnt=learnt, ahead=[])
+    early = {
+        f"{name}!={version}": None
+        for name, page in solver.pages(versions).items()
+        for version in page.releases
+        if version.is_prerelease
+    }
+    constraints = solver.constraints | early
+    return replace(solver, preferred=versions, learnt=learnt, constraints=constraints, ahead=[])
 
 
 def chosen(answer: uv.Compiled | uv.Refused, asked: Solver) -> Mapping[str, Version]:

@@ -257,6 +257,15 @@ def test_conflict_is_told_at_each_of_its_lines() -> None:
     assert found[0].hint == "loosen or change one of them"
 
 
+def test_conflict_is_not_told_at_a_line_that_cannot_stay_anyway() -> None:
+    gone = NoSuchVersion(lib=NUMPY, newest=ONE)
+    conflict = Conflict(libs=(NUMPY, GAMMA), explanation="gamma needs numpy<2")
+    found = list(pins.check(PROJECT, Unresolved(problems=(gone, conflict))))
+    assert [(one.code, one.span.line) for one in found] == [("KS301", 6), ("KS309", 7)]
+    found = list(pins.check(PROJECT, Unresolved(problems=(gone, replace(conflict, libs=(NUMPY,))))))
+    assert [(one.code, one.span.line) for one in found] == [("KS301", 6), ("KS309", 6)]
+
+
 def test_conflict_tells_what_was_tried_and_resolves() -> None:
     remedies = (Remedy(lib=NUMPY, version=ONE), Remedy(lib=GAMMA, version=TWO))
     both = Conflict(libs=(NUMPY, GAMMA), explanation="", together=remedies)

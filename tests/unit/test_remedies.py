@@ -124,10 +124,27 @@ def test_where_no_version_goes_with_another_line_that_one_is_told_to_be_changed(
         wheel("flow", "1.0", tag=OLD),
         wheel("flow", "2.0", requires=["alpha>=2"]),
         wheel("flow", "2.1", requires=["alpha>=2"]),
+        wheel("flow", "3.0rc1"),  # nobody spoke of it
     )
     problems = told(["flow==1.0", "alpha==1.0"], flow, environment)
     assert remedies(problems) == {"flow": "2.0"}  # beside that alpha
     assert quarrels(problems) == {("flow", "alpha==1.0"): {"alpha": "2.0"}}
+
+
+def test_all_lines_are_told_that_leave_no_version_of_another_one(
+    environment: Mapping[str, str],
+) -> None:
+    flow = (
+        wheel("flow", "1.0", tag=OLD),
+        wheel("flow", "2.0", requires=["alpha>=2", "numpy>=2.3", "modern"]),
+    )
+    libs = ["modern", "numpy==2.2.6", "flow==1.0", "alpha==1.0"]
+    problems = told(libs, flow, environment)
+    assert remedies(problems) == {"flow": "2.0"}
+    assert quarrels(problems) == {
+        ("numpy==2.2.6", "flow"): {"numpy": "2.3.1"},
+        ("flow", "alpha==1.0"): {"alpha": "2.0"},
+    }
 
 
 def test_where_nothing_helps_nothing_is_offered(environment: Mapping[str, str]) -> None:
