@@ -7,13 +7,12 @@ here asks uv, and where there is none there was hardly ever one further down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.packages import needs
 from kernelspec_lib.packages.index import Index, pages_of
@@ -37,7 +36,7 @@ class Neighbours:
     """What uv has read of a release."""
     told: dict[tuple[str, Version], Metadata] = field(default_factory=dict)
 
-    def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[tuple[str, str]]:
+    def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[Collection[str]]:
         """The names of who needs what cannot be; none where no line speaks against another.
 
         new: the names of those that the user did not write, but would have to: all that these need
@@ -51,30 +50,38 @@ class Neighbours:
         pages = _pages(bounds, self.index)
         pinned = {lib.name for lib in libs if is_pinned(lib.requirement)}
         pins = {name: one for name in pinned if (one := _newest(pages[name], bounds[name]))}
-        bounds |= {name: SpecifierSet(f"=={version}") for name, version in pins.items()}
         needed = needs.counted(self._read(pins, pages), extras, self.target)
-        found, exact = [], []
+        found: list[Collection[str]] = []
+        others: dict[str, dict[str, SpecifierSet]] = {}
         for name, need in ((name, need) for name, some in needed.items() for need in some):
             other = str(canonicalize_name(need.name))
             if other in pins:
-                fits = _admits(need.specifier, pins[other])
+                if not _admits(need.specifier, pins[other]):
+                    found.append((name, other))
             elif other in bounds:
-                fits = self._has(pages[other], bounds[other] & need.specifier)
+                if not self._has(pages[other], bounds[other] & need.specifier):
+                    found.append((name, other))
             else:
-                fits = True
-                if name not in new and any(one.operator in _EXACT for one in need.specifier):
-                    exact.append((name, need))
-            if not fits:
-                found.append((name, other))
-        return found or self._missing(exact)
+                wanting = others.setdefault(other, {})
+                wanting[name] = wanting.get(name, SpecifierSet()) & need.specifier
+        found += [some.keys() for some in others.values() if not _can_be(some.values())]
+        return found or self._missing(others, new)
 
-    def _missing(self, exact: Sequence[tuple[str, Requirement]]) -> Sequence[tuple[str, str]]:
-        """Those of *exact*, needs that few releases meet, of which the target can have none."""
-        named = [(name, str(canonicalize_name(need.name)), need.specifier) for name, need in exact]
-        pages = _pages({other for _, other, _ in named}, self.index.recent())
-        return [
-            (name, other) for name, other, wanted in named if not self._has(pages[other], wanted)
+    def _missing(
+        self, needed: Mapping[str, Mapping[str, SpecifierSet]], new: Collection[str]
+    ) -> Sequence[Collection[str]]:
+        """Of what is *needed*, by its name and that of who needs it, what the target cannot have.
+
+        Looked at is what few releases would do for.
+        """
+        exact = [
+            (name, other, bound)
+            for other, some in needed.items()
+            for name, bound in some.items()
+            if name not in new and any(one.operator in _EXACT for one in bound)
         ]
+        pages = _pages({other for _, other, _ in exact}, self.index.recent())
+        return [(name, other) for name, other, bound in exact if not self._has(pages[other], bound)]
 
     def _has(self, page: Page, specifier: SpecifierSet) -> bool:
         """Whether *page* has a release in *specifier* for the target, built or not."""
@@ -107,6 +114,27 @@ def _pages(names: Collection[str], index: Index) -> Mapping[str, Page]:
 
 def _newest(page: Page, specifier: SpecifierSet) -> Version | None:
     return max((one for one in page.releases if _admits(specifier, one)), default=None)
+
+
+def _can_be(bounds: Iterable[SpecifierSet]) -> bool:
+    """Whether there may be a version in all of *bounds*, whatever releases there are.
+
+    A range that has one has its own lower end, or what comes next to it.
+    """
+    every = SpecifierSet()
+    for one in bounds:
+        every &= one
+    ends = [one.version.removesuffix(".*") for one in every]
+    near = [f"{end}{more}" for end in ("0", *ends) for more in ("", ".0.0.1")]
+    return not ends or any(_admits(every, Version(one)) for one in near if _is_version(one))
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def _admits(specifier: SpecifierSet, version: Version) -> bool:

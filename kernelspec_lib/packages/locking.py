@@ -153,7 +153,6 @@ def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
                 name=one.pin.name,
                 version=one.version,
                 newest=one.page.newest_for(solver.target),
-                remedy=look.nearest(one.own, one.page, solver.target) if one.own else None,
                 asked_by=one.roots,
                 trust=known.trust,
             )

@@ -90,18 +90,20 @@ def fitting(
     return None if clashes else tried
 
 
-def lighter(
+def replacing(
     problems: Sequence[Problem], libs: Sequence[Lib], solver: Solver
 ) -> tuple[Problem, ...]:
-    """*problems* that keep nobody from a lock, with remedies that go with the others of *libs*."""
-    mendable = [one for one in _mendable(problems) if one.remedy and not _is_held(one)]
-    if not mendable:
+    """*problems* that keep nobody from a lock; for what was withdrawn with remedies that go with
+    the others of *libs*."""
+    withdrawn = [one for one in problems if isinstance(one, Yanked) and one.lib and one.remedy]
+    if not withdrawn:
         return tuple(problems)
-    asked = preferring(nearest(mendable), solver)
     try:
-        return told(problems, chosen(early.settled(asked, mended(libs, mendable, {})), asked))
+        asked = preferring(nearest(withdrawn), solver)
+        versions = chosen(early.settled(asked, mended(libs, withdrawn, {})), asked)
     except KernelspecError:
-        return told(problems, {})  # the lock is good all the same
+        versions = {}  # the lock is good all the same
+    return tuple(told([one], versions)[0] if one in withdrawn else one for one in problems)
 
 
 def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
@@ -137,8 +139,3 @@ def told(problems: Sequence[Problem], versions: Mapping[str, Version]) -> tuple[
 
 def _mendable(problems: Sequence[Problem]) -> Iterator[Mendable]:
     return (one for one in problems if isinstance(one, Mendable) and one.lib)
-
-
-def _is_held(problem: Mendable) -> bool:
-    """Whether another line is the one to change."""
-    return isinstance(problem, SourceOnly | SourceRefused) and bool(problem.held_by)

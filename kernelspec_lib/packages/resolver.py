@@ -316,5 +316,5 @@ def _judged(
     problems += tuple(_knowing(solver.config, policy, one) for one in found)
     if any(map(is_error, problems)):
         return Unresolved(problems=problems)
-    problems = remedies.lighter(problems, libs, solver)
+    problems = remedies.replacing(problems, libs, solver)
     return locking.locked(chosen, project, solver, policy, problems)

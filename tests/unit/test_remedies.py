@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
-from kernelspec_lib.packages import resolver, uv
+from kernelspec_lib.packages import beside, resolver, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.packages.problems import Conflict, Problem, SourceOnly, UnknownLib, Yanked
+from kernelspec_lib.packages.problems import Conflict, Problem, UnknownLib, Yanked
 from kernelspec_lib.packages.resolver import Unresolved
 from tests.catalogue import CATALOGUE
-from tests.package_index import PackageFile, sdist, serving, tree, wheel
+from tests.package_index import PackageFile, serving, tree, wheel
 from tests.projects import a_project
 
 OLD = "cp38-cp38-manylinux_2_17_x86_64"
@@ -108,6 +109,40 @@ def test_a_quarrel_among_the_other_lines_is_told_in_the_same_run(
     assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"gym": "0.26.0", "alpha": "1.1"}}
 
 
+@pytest.mark.parametrize(
+    ("bounds", "can_be"),
+    [
+        ([], True),
+        (["", ""], True),
+        ([">=1", "<2"], True),
+        ([">=2", "<2"], False),
+        ([">1", "<=1"], False),
+        ([">1", "<1.0.1"], True),
+        (["~=3.19.5", ">=3.20"], False),
+        (["==3.*", ">3.4", "!=3.5"], True),
+        (["==3.*", ">=4"], False),
+        (["<3", "!=2.1"], True),
+        (["==1.0+cpu", "<2"], True),
+        (["==1.0+cpu", ">=2"], False),
+        (["===strange", "<2"], False),
+        ([">=1!1", "<2"], False),
+    ],
+)
+def test_bounds_of_several_lines_may_leave_nothing(bounds: Sequence[str], *, can_be: bool) -> None:
+    assert beside._can_be(map(SpecifierSet, bounds)) is can_be
+
+
+def test_a_remedy_goes_with_what_other_lines_need_besides(environment: Mapping[str, str]) -> None:
+    flow = (
+        wheel("flow", "1.0", tag=OLD),
+        wheel("flow", "2.0", requires=["common<2"]),
+        wheel("flow", "3.0", requires=["common>=2"]),
+        wheel("board", "1.0", requires=["common>=2"]),
+    )
+    problems = told(["flow==1.0", "board==1.0"], flow, environment)
+    assert (remedies(problems), quarrels(problems)) == ({"flow": "3.0"}, {})
+
+
 def test_what_only_one_line_needs_and_cannot_be_had_is_told_in_the_same_run(
     environment: Mapping[str, str],
 ) -> None:
@@ -157,11 +192,10 @@ def test_where_nothing_helps_nothing_is_offered(environment: Mapping[str, str]) 
 @pytest.mark.parametrize(
     ("needs", "remedy"), [("old", "1.5"), ("old!=1.5", "2.0"), ("old<1.2", None)]
 )
-def test_what_has_to_be_built_or_was_withdrawn_gets_a_version_that_goes_with_the_other_lines(
+def test_what_was_withdrawn_gets_a_version_that_goes_with_the_other_lines(
     needs: str, remedy: str | None, environment: Mapping[str, str]
 ) -> None:
     files = [
-        sdist("old", "1.0"),
         wheel("old", "1.1", yanked="by mistake"),
         wheel("old", "1.5"),
         wheel("old", "2.0"),
@@ -169,9 +203,8 @@ def test_what_has_to_be_built_or_was_withdrawn_gets_a_version_that_goes_with_the
     ]
     with serving(tree([*CATALOGUE, *files])) as server:
         config = IndexConfig(url=server.url, origin="--index-url")
-        for line, kind in (("old==1.0", SourceOnly), ("old==1.1", Yanked)):
-            outcome = resolver.resolve(a_project("frame==1.0", line), config, environment)
-            assert isinstance(outcome, Lock), outcome
-            (found,) = outcome.warnings
-            assert isinstance(found, kind)
-            assert (found.remedy and str(found.remedy)) == remedy
+        outcome = resolver.resolve(a_project("frame==1.0", "old==1.1"), config, environment)
+    assert isinstance(outcome, Lock), outcome
+    (found,) = outcome.warnings
+    assert isinstance(found, Yanked)
+    assert (found.remedy and str(found.remedy)) == remedy
