@@ -142,10 +142,8 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
             return message, _other_release(problem, behind, python)
         case Yanked():
             return _yanked(problem, python)
-        case UnknownExtra(lib=lib, extra=extra, known=known):
-            there = f"; it has {', '.join(map(shown, known[:20]))}" if known else ""
-            hint = "correct it, or take it out"
-            return f"{lib.name} has no extra named {shown(extra)}{there}", hint
+        case UnknownExtra():
+            return _unknown_extra(problem)
         case OnlyPrereleases(lib=lib, version=version):
             message = f"{_line(lib)} is met by pre-releases only; {version} is taken"
             return message, f"write {lib.name}{_extras(lib)}=={version} if you mean it"
@@ -176,6 +174,17 @@ def _unknown(problem: UnknownLib, lib: Lib) -> tuple[str, str]:
         told = "what only pip's extra indexes and find-links have is not looked at"
         return message, f"{told}: the site's one index must have it"
     return message, "check its spelling: the name to install may differ from the name to import"
+
+
+def _unknown_extra(problem: UnknownExtra) -> tuple[str, str]:
+    lib, extra = problem.lib, f"extra named {shown(problem.extra)}"
+    if problem.newer is None:
+        there = f"; it has {', '.join(map(shown, problem.known[:20]))}" if problem.known else ""
+        return f"{lib.name} has no {extra}{there}", "correct it, or take it out"
+    others = " and ".join(map(_line, problem.held_by))
+    message = f"{lib.name} {problem.version} has no {extra}; {problem.newer} has it"
+    message += f", and does not go with {others}" if others else ""
+    return message, f"loosen {others or 'the other lines'}, or take it out"
 
 
 def _superfluous(meant: str) -> str:

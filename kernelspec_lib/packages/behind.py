@@ -109,7 +109,7 @@ def traced(
             now=now, deadline=now() + _MOST_SECONDS,
         )  # fmt: skip
         # Side by side with the others.
-        offered = any(one.lib in pinned and one.newest for one in built.values())
+        offered = any(one.lib and one.newest for one in built.values())
         loosened = (
             trials.hand_out([remedies.loosened(one) if one in pinned else one for one in libs])
             if offered

@@ -134,8 +134,13 @@ class UnknownExtra:
     code: ClassVar[str] = "KS307"
     lib: Lib
     extra: str
+    version: Version | None = None
     known: tuple[str, ...] = ()
     """Those that it has."""
+    newer: Version | None = None
+    """A release that has it, that the line admits, and that was not chosen."""
+    held_by: tuple[Lib, ...] = ()
+    """Lines that do not go with that one; empty: nobody knows which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

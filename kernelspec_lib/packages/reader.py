@@ -60,12 +60,11 @@ class Reader:
         page: Page,
         version: Version,
         least: int,
-        is_out: Callable[[Metadata], bool],
+        against: Callable[[Metadata], object],
     ) -> Mapping[Version, Metadata]:
         """What releases below *version* need, the next ones first.
 
-        least: how many are read anyway; and then, as long as *is_out* says that uv will not take
-        them, more.
+        least: how many are read anyway; and then, as long as something speaks *against* them, more.
         """
         found: dict[Version, Metadata] = {}
         below = islice(self._below(page, version), _MOST_AHEAD)
@@ -74,7 +73,7 @@ class Reader:
                 told = threads.map(lambda one: self.glance(page, one), some)
                 read = {one: what for one, what in zip(some, told, strict=True) if what}
                 found |= read
-                if len(found) >= least and not all(map(is_out, read.values())):
+                if len(found) >= least and not all(map(against, read.values())):
                     break
         return found
 

@@ -1,4 +1,4 @@
-"""What the words mean with which uv refuses: its exit code is the same for all."""
+"""What the words mean with which uv refuses or warns: its exit code is the same for all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from packaging.utils import canonicalize_name
 
 NO_SOLUTION = "No solution found"
+NO_EXTRA = "does not have an extra named"
 _NO_WHEELS = re.compile(
     r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?:[<>=!~]=?\S*)? ha(?:s|ve) no usable wheels"
 )

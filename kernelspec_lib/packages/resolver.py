@@ -34,12 +34,11 @@ from kernelspec_lib.packages.problems import (
     Problem,
     SourceOnly,
     SourceRefused,
-    UnknownExtra,
     UnknownLib,
     is_error,
 )
 from kernelspec_lib.packages.reader import Reader
-from kernelspec_lib.packages.refusals import NO_SOLUTION
+from kernelspec_lib.packages.refusals import NO_EXTRA, NO_SOLUTION
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.policy import Policy
 from kernelspec_lib.project import KernelProject, Lib
@@ -56,7 +55,6 @@ _CHANNEL = re.compile(
 """What uv says where the way to the index is the trouble, and not a pin."""
 _NOT_FOUND = re.compile(r"([A-Za-z0-9._-]+) was not found in the package registry")
 _NOT_MENDED = re.compile(r"([A-Za-z0-9._-]+)==(\S+) has invalid metadata")
-_NO_EXTRA = re.compile(r"`([^`=]+)==[^`]*` does not have an extra named `([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +148,10 @@ def _locked(
         if isinstance(answer, uv.Refused):
             told = _refusal(answer, seen.libs, solver)
             return Unresolved(problems=(*problems, *told.problems))
-        problems += tuple(_unknown_extras(answer, seen.libs, solver))
+        if NO_EXTRA in answer.remarks:
+            from kernelspec_lib.packages import extras
+
+            problems += tuple(extras.unknown(answer, seen.libs, solver))
         return _judged(answer, project, seen.libs, solver, problems, policy)
     except KernelspecError as trouble:
         if not problems:
@@ -265,25 +266,6 @@ def _malformed(lib: Lib, told: str, solver: Solver) -> Malformed | None:
     return Malformed(
         lib=lib, name=lib.name, version=version, text=text, newest=newest, remedy=newest
     )
-
-
-def _unknown_extras(
-    compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver
-) -> list[UnknownExtra]:
-    found = []
-    versions = {pin.name: Version(pin.version) for pin in compiled.pins}
-    for name, extra in _NO_EXTRA.findall(compiled.remarks):
-        for lib in libs:
-            asked = {canonicalize_name(one): one for one in lib.requirement.extras}
-            if lib.name == canonicalize_name(name) and canonicalize_name(extra) in asked:
-                page = solver.index.page(lib.name)
-                files = page.of(versions[lib.name]) if page else ()
-                from kernelspec_lib.packages import sources
-
-                known = tuple(sorted(sources.read(solver.index, lib.name, files).extras))
-                told = asked[canonicalize_name(extra)]
-                found.append(UnknownExtra(lib=lib, extra=told, known=known))
-    return found
 
 
 def _judged(

@@ -234,23 +234,29 @@ class Solver:
             before = len(self.learnt[name])
             self.learnt[name][version] = needed
             # Where uv has gone back once it will go back again.
-            is_out = partial(self._is_out, extras=set(wanted), asked=asked)
-            if before or is_out(needed):
-                least = 0 if is_out(needed) else 4 * before + 4
-                self.learnt[name] |= self.reader.read_below(pages[name], version, least, is_out)
+            against = partial(self.against, extras=set(wanted), asked=asked)
+            is_out = bool(against(needed))
+            if before or is_out:
+                least = 0 if is_out else 4 * before + 4
+                self.learnt[name] |= self.reader.read_below(pages[name], version, least, against)
         for name, version, wanted in news:
             self.foreseen.add((name, version, wanted))
             self._foresee(self.learnt[name][version], wanted)
         return bool(waiting) or len(self.learnt) > known
 
-    def _is_out(self, metadata: Metadata, extras: set[str], asked: Sequence[Requirement]) -> bool:
-        """Whether what is *asked* for itself leaves a release with *metadata* out."""
-        return any(
-            not self._meet(need, one)
-            for need in needs.holding(metadata.requires, extras, self.target)
+    def against(
+        self, metadata: Metadata, extras: set[str], asked: Sequence[Requirement]
+    ) -> list[Requirement]:
+        """What of that which is *asked* for leaves out a release with *metadata*, of which *extras*
+        are wanted; "" stands for none. Raises IndexUnreachable."""
+        needed = list(needs.holding(metadata.requires, extras, self.target))
+        return [
+            one
             for one in asked
+            for need in needed
             if canonicalize_name(one.name) == canonicalize_name(need.name)
-        )
+            and not self._meet(need, one)
+        ]
 
     def _meet(self, one: Requirement, other: Requirement) -> bool:
         """Whether a release of a package is as both want it."""

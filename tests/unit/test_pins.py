@@ -196,6 +196,21 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "no release of numpy installs on Python 3.11: take another library or python_version",
         ),
         (
+            UnknownExtra(
+                lib=NUMPY, extra="fats", version=ONE, newer=Version("2.0"),
+                held_by=(a_project("x", "numpy==9.9").libs[0],),
+            ),
+            "KS307",
+            'numpy 1.0 has no extra named "fats"; 2.0 has it, and does not go with x',
+            "loosen x, or take it out",
+        ),
+        (
+            UnknownExtra(lib=NUMPY, extra="fats", version=ONE, newer=Version("2.0")),
+            "KS307",
+            'numpy 1.0 has no extra named "fats"; 2.0 has it',
+            "loosen the other lines, or take it out",
+        ),
+        (
             UnknownExtra(lib=NUMPY, extra="fats"),
             "KS307",
             'numpy has no extra named "fats"',

@@ -1,0 +1,57 @@
+"""Extras that lines want and that the chosen releases do not have: uv only remarks upon them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from kernelspec_lib.packages import uv
+from kernelspec_lib.packages.metadata import NOTHING
+from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.problems import UnknownExtra
+from kernelspec_lib.packages.solving import Solver
+from kernelspec_lib.project import Lib
+
+_NO_EXTRA = re.compile(r"`([^`=]+)==[^`]*` does not have an extra named `([^`]+)`")
+
+
+def unknown(compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver) -> Iterator[UnknownExtra]:
+    """What *libs* want besides, and *compiled* says is not there. Raises IndexUnreachable."""
+    versions = {pin.name: Version(pin.version) for pin in compiled.pins}
+    for name, extra in _NO_EXTRA.findall(compiled.remarks):
+        for lib in libs:
+            asked = {canonicalize_name(one): one for one in lib.requirement.extras}
+            if lib.name == canonicalize_name(name) and canonicalize_name(extra) in asked:
+                told = asked[canonicalize_name(extra)]
+                yield _unknown(lib, told, versions[lib.name], libs, solver)
+
+
+def _unknown(
+    lib: Lib, extra: str, version: Version, libs: Sequence[Lib], solver: Solver
+) -> UnknownExtra:
+    """The *extra* of *lib*, of which *version* was chosen; uv may have gone back to one without."""
+    page = solver.pages([lib.name])[lib.name]
+    known = (solver.reader.glance(page, version) or NOTHING).extras
+    problem = UnknownExtra(lib=lib, extra=extra, version=version, known=tuple(sorted(known)))
+    newest = _newest(lib, page, solver)
+    if newest is None or newest <= version:
+        return problem
+    told = solver.reader.glance(page, newest) or NOTHING
+    if canonicalize_name(extra) not in map(canonicalize_name, told.extras):
+        return problem
+    against = solver.against(told, {"", extra}, [one.requirement for one in libs])
+    held_by = tuple(one for one in libs if one.requirement in against)
+    return replace(problem, newer=newest, held_by=held_by)
+
+
+def _newest(lib: Lib, page: Page, solver: Solver) -> Version | None:
+    """The newest final release that *lib* admits, built or not."""
+    for version in sorted(page.releases, reverse=True):
+        usual = not version.is_prerelease and version in lib.requirement.specifier
+        if usual and page.usable(version, solver.target, built=True):
+            return version
+    return None
