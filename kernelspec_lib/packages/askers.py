@@ -14,14 +14,7 @@ from packaging.utils import canonicalize_name
 from kernelspec_lib.packages import needs
 from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
-from kernelspec_lib.packages.problems import (
-    Malformed,
-    NoWheel,
-    OtherPython,
-    Problem,
-    SourceOnly,
-    Yanked,
-)
+from kernelspec_lib.packages.problems import OfRelease, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
 
@@ -47,20 +40,13 @@ class Askers:
     extras: Mapping[str, Collection[str]]
     """Which of their extras are wanted, by name; "" stands for none."""
 
-    def blamed(self, problem: Problem) -> Problem:
-        """*problem*, with the nearest lines in place of all that ask for what it is about."""
-        match problem:
-            case (
-                SourceOnly()
-                | NoWheel(lib=None)
-                | OtherPython(lib=None)
-                | Yanked(lib=None)
-                | Malformed(lib=None)
-            ):
-                own, above = self._own(problem.name), self._above(problem.name)
-                found = tuple(lib for lib in self.libs if lib in own or lib in above)
-                return replace(problem, asked_by=found or problem.asked_by)
-        return problem
+    def blamed(self, problem: OfRelease) -> OfRelease:
+        """*problem*, with the nearest lines in place of all that ask for the release."""
+        if problem.lib is not None and not isinstance(problem, SourceOnly):
+            return problem
+        own, above = self._own(problem.name), self._above(problem.name)
+        found = tuple(lib for lib in self.libs if lib in own or lib in above)
+        return replace(problem, asked_by=found or problem.asked_by)
 
     def nearest(self, name: str) -> Sequence[Lib]:
         """The lines that name *name*; where there are none, the nearest ones that need it."""

@@ -18,7 +18,7 @@ from kernelspec_lib.packages import children, early, locking, remedies, uv
 from kernelspec_lib.packages.askers import Askers
 from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.locking import Chosen
-from kernelspec_lib.packages.problems import Problem, SourceOnly
+from kernelspec_lib.packages.problems import OfRelease, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.suspects import Suspects
 from kernelspec_lib.project import Lib
@@ -74,7 +74,7 @@ class _Trials:
         answer = early.settled(free, libs)
         if isinstance(answer, uv.Refused) or free.unfit(answer):
             return None
-        return locking.chosen(answer, libs, free, free.index.recent())
+        return locking.chosen(answer, libs, free)
 
     def _free(self, libs: Sequence[Lib]) -> Solver:
         """A solver that may build nothing beforehand but what of *libs* has no wheel anyway."""
@@ -91,11 +91,11 @@ class _Trials:
 
 
 def traced(
-    found: Sequence[Problem],
+    found: Sequence[OfRelease],
     pinned: Sequence[Lib],
     askers: Askers,
     now: Callable[[], float],
-) -> tuple[Problem, ...]:
+) -> tuple[OfRelease, ...]:
     """*found*, where the lines to change are named of what only they make a build.
 
     pinned: those lines that have to be built themselves, whatever the others say. now: a clock, in

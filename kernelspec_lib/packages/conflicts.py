@@ -97,7 +97,7 @@ class _Answers:
 
 
 def _unfit(nearest: uv.Compiled, solver: Solver) -> Iterator[Unfit]:
-    packages = locking.chosen(nearest, (), solver, solver.index.recent())
+    packages = locking.chosen(nearest, (), solver)
     return (one for one in locking.recheck(packages, solver) if isinstance(one, Unfit))
 
 

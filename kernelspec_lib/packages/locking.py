@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
@@ -14,7 +14,7 @@ from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import File, Page
-from kernelspec_lib.packages.problems import Conflict, Malformed, Problem, SourceOnly
+from kernelspec_lib.packages.problems import Conflict, Malformed, OfRelease, Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.policy import Policy
@@ -49,18 +49,18 @@ class Chosen:
 
 
 def chosen(
-    compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver, index: Index
+    compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver, doubted: Collection[str] = ()
 ) -> list[Chosen]:
-    """The releases in *compiled*, by name, with what *index* says of them.
+    """The releases in *compiled*, by name, with what the index says of them.
 
-    index: the solver's; or its `recent`, which need not be asked of what uv has seen already.
+    doubted: names, for whose pages it is asked in this very run. It need not be for what uv has
+    seen already, nor for what it said some minutes ago.
     """
     pins = sorted(compiled.pins, key=lambda pin: pin.name)
-    named = {lib.name for lib in libs}
+    named = {*(lib.name for lib in libs), *doubted}
     seen = {pin.name: solver.told(pin) for pin in pins if pin.name not in named}
-    if index is solver.index:
-        seen = {}
-    pages = solver.pages((pin.name for pin in pins if not seen.get(pin.name)), index)
+    unseen = [pin.name for pin in pins if not seen.get(pin.name) and pin.name not in doubted]
+    pages = {**solver.pages(unseen, solver.index.recent()), **solver.pages(doubted)}
     metadata = needs.read(pins, solver.said, solver.index)
     needs_ = needs.counted(metadata, solver.extras, solver.target)
     via = _parents(needs_)
@@ -123,7 +123,7 @@ def _conflict(one: Chosen, need: Requirement, got: Chosen | None) -> Conflict:
     )
 
 
-def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[Problem]:
+def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[OfRelease]:
     """What is wrong with *packages*, each by itself, and which of them have to be built."""
     refused = solver.malformed([one.pin for one in packages])
     yield from look.recheck(

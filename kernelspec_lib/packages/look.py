@@ -258,7 +258,7 @@ def recheck(
     roots: Mapping[str, tuple[Lib, ...]],
     target: Target,
     buildable: Container[str] = (),
-) -> Iterator[Problem]:
+) -> Iterator[OtherPython | NoWheel | Yanked]:
     """What is wrong with *pins*, each by itself. uv does not look at upper bounds of
     Requires-Python, and says nothing of withdrawn releases.
 

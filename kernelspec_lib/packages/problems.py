@@ -195,6 +195,8 @@ class Conflict:
     """Whether nothing else is wrong."""
 
 
+OfRelease: TypeAlias = OtherPython | NoWheel | SourceOnly | Yanked | Malformed
+"""What can be wrong with a release that was chosen."""
 Problem: TypeAlias = (
     UnknownLib
     | NoSuchVersion

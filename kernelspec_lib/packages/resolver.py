@@ -277,11 +277,11 @@ def _judged(
     policy: Policy,
 ) -> Lock | Unresolved:
     """The lock, once each of its packages was looked at."""
-    chosen = locking.chosen(compiled, libs, solver, solver.index.recent())
+    chosen = locking.chosen(compiled, libs, solver)
     found = tuple(locking.recheck(chosen, solver))
     if found:
         # Nobody is blamed for what was true some minutes ago.
-        chosen = locking.chosen(compiled, libs, solver, solver.index)
+        chosen = locking.chosen(compiled, libs, solver, {one.name for one in found})
         found = tuple(locking.recheck(chosen, solver))
     if found:
         from kernelspec_lib.packages import askers, behind
@@ -292,10 +292,10 @@ def _judged(
             # Where there is no lock anyway, the questions would only keep its user waiting.
             pinned = [one.lib for one in problems if isinstance(one, SourceOnly) and one.lib]
             found = behind.traced(found, pinned, asking, time.monotonic)
-    found = (*found, *locking.unmet(chosen))
     # What the direct look said of sources is said again, of what was chosen in the end.
     problems = tuple(one for one in problems if not isinstance(one, SourceOnly))
     problems += tuple(_knowing(solver.config, policy, one) for one in found)
+    problems += tuple(locking.unmet(chosen))
     if any(map(is_error, problems)):
         return Unresolved(problems=problems)
     problems = remedies.replacing(problems, libs, solver)
