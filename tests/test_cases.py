@@ -13,7 +13,7 @@ import pytest
 
 from kernelspec_lib import policy as policies
 from kernelspec_lib import project as projects
-from kernelspec_lib.checks import kernel, pins
+from kernelspec_lib.checks import kernel, locked, pins
 from kernelspec_lib.checks.opened import opened
 from kernelspec_lib.findings import RULES, Finding
 from kernelspec_lib.packages import index, lock, resolver
@@ -91,7 +91,7 @@ def test_ks310_lock(kind: str) -> None:
     project = examined("KS310", kind, alone=True).project
     assert project is not None
     committed = lock.read(CASES / "KS310" / kind / "requirements.lock")
-    findings = list(pins.check_lock(project, committed))
+    findings = list(locked.check_lock(project, committed))
     assert places(findings) == (expected("KS310") if kind == "bad" else [])
 
 

@@ -1,17 +1,60 @@
-"""KS3xx again: a lock that was committed, against what the index offers today."""
+"""KS3xx again: a lock that was committed, against its libs and what the index offers today."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kernelspec_lib.checks import pins
 from kernelspec_lib.findings import Finding
+from kernelspec_lib.packages import lock as locks
+from kernelspec_lib.packages.lock import Garbled, Lock
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.packages.standing import Loss, Lost, Standing
+from kernelspec_lib.policy import OwnImage
 from kernelspec_lib.project import LOCK, KernelProject
 from kernelspec_lib.wording import shown
 
+_MOST_LINES = 5
 _HINT = "run `kernelspec resolve`, and commit the lock"
+
+
+def check_lock(
+    project: KernelProject, lock: Lock | Garbled | None, images: Sequence[OwnImage] = ()
+) -> Iterator[Finding]:
+    """Whether *lock*, as it was read, is one, and answers what *project* asks.
+
+    images: what the site policy says of its own base images.
+    """
+    hint = "run `kernelspec resolve`, and commit the lock together with requirements.json"
+    match lock:
+        case None:
+            yield pins.finding(
+                project, "KS310", "/libs", f"there is no {LOCK} for these libs", hint
+            )
+        case Garbled(line=line, reason=reason):
+            message = f"{LOCK} is no lock that can be used: line {line}: {reason}"
+            yield pins.finding(project, "KS310", "/libs", message, hint)
+        case Lock() if not locks.answers(lock, project, images):
+            pointer, reason = _stale(project, lock)
+            message = f"{LOCK} was made for {reason}"
+            yield pins.finding(project, "KS310", pointer, message, hint)
+
+
+def _stale(project: KernelProject, lock: Lock) -> tuple[str, str]:
+    """Where *lock* does not answer *project* any more, and what it was made for instead."""
+    told = locks.stale(lock, project)
+    if told.python:
+        return "/python_version", f"Python {lock.python_version}"
+    new = [shown(str(lib.requirement)) for lib in told.new][:_MOST_LINES]
+    gone = [shown(text) for text in told.gone][:_MOST_LINES]
+    parts = [f"without {', '.join(new)}"] if new else []
+    parts += [f"with {', '.join(gone)}"] if gone else []
+    if parts:
+        return "/libs", f"other libs: {' and '.join(parts)}"
+    # Extras, markers of lines that do not count, or what the image is built on.
+    value = project.document.value
+    named = isinstance(value, dict) and "base_image" in value
+    return "/base_image" if named else "/libs", "another base image, or for other markers"
 
 
 def check(project: KernelProject, standing: Standing) -> Iterator[Finding]:

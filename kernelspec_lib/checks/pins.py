@@ -8,8 +8,7 @@ from packaging.version import Version
 
 from kernelspec_lib.checks import wheels
 from kernelspec_lib.findings import Finding
-from kernelspec_lib.packages import lock as locks
-from kernelspec_lib.packages.lock import Garbled, Lock
+from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.metadata import Trust
 from kernelspec_lib.packages.problems import (
     Conflict,
@@ -28,11 +27,8 @@ from kernelspec_lib.packages.problems import (
     is_error,
 )
 from kernelspec_lib.packages.resolver import Unresolved
-from kernelspec_lib.policy import OwnImage
-from kernelspec_lib.project import LOCK, KernelProject, Lib
+from kernelspec_lib.project import KernelProject, Lib
 from kernelspec_lib.wording import shown
-
-_MOST_LINES = 5
 
 
 def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Finding]:
@@ -47,47 +43,11 @@ def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Findin
             # A line that cannot stay anyway is told once.
             pointers = [one for one in pointers if one not in wrong] or pointers
         for pointer in pointers:
-            yield _finding(project, problem.code, pointer, message, hint)
+            yield finding(project, problem.code, pointer, message, hint)
 
 
-def check_lock(
-    project: KernelProject, lock: Lock | Garbled | None, images: Sequence[OwnImage] = ()
-) -> Iterator[Finding]:
-    """Whether *lock*, as it was read, is one, and answers what *project* asks.
-
-    images: what the site policy says of its own base images.
-    """
-    hint = "run `kernelspec resolve`, and commit the lock together with requirements.json"
-    match lock:
-        case None:
-            yield _finding(project, "KS310", "/libs", f"there is no {LOCK} for these libs", hint)
-        case Garbled(line=line, reason=reason):
-            message = f"{LOCK} is no lock that can be used: line {line}: {reason}"
-            yield _finding(project, "KS310", "/libs", message, hint)
-        case Lock() if not locks.answers(lock, project, images):
-            pointer, reason = _stale(project, lock)
-            message = f"{LOCK} was made for {reason}"
-            yield _finding(project, "KS310", pointer, message, hint)
-
-
-def _stale(project: KernelProject, lock: Lock) -> tuple[str, str]:
-    """Where *lock* does not answer *project* any more, and what it was made for instead."""
-    told = locks.stale(lock, project)
-    if told.python:
-        return "/python_version", f"Python {lock.python_version}"
-    new = [shown(str(lib.requirement)) for lib in told.new][:_MOST_LINES]
-    gone = [shown(text) for text in told.gone][:_MOST_LINES]
-    parts = [f"without {', '.join(new)}"] if new else []
-    parts += [f"with {', '.join(gone)}"] if gone else []
-    if parts:
-        return "/libs", f"other libs: {' and '.join(parts)}"
-    # Extras, markers of lines that do not count, or what the image is built on.
-    value = project.document.value
-    named = isinstance(value, dict) and "base_image" in value
-    return "/base_image" if named else "/libs", "another base image, or for other markers"
-
-
-def _finding(project: KernelProject, code: str, pointer: str, message: str, hint: str) -> Finding:
+def finding(project: KernelProject, code: str, pointer: str, message: str, hint: str) -> Finding:
+    """What is wrong at *pointer* of requirements.json; of the libs as a whole, at their key."""
     document = project.document
     whole = pointer == "/libs"
     span = document.span_of_key(pointer) if whole else document.span_of(pointer)
@@ -275,6 +235,9 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
         message += "; what it needs is known approximately"
     elif problem.trust is Trust.UNKNOWN:
         message += "; what it needs is not known: add that to libs"
+    if problem.unreadable:
+        message += f"; it says that it needs {shown(problem.unreadable)}, which pip and setuptools "
+        message += "of today cannot read: its build is likely to fail"
     hint = "its own code runs at docker build, in the container"
     from kernelspec_lib.packages import names, system_packages
 

@@ -179,7 +179,7 @@ def _answer(
 
 
 def _locked_one(asking: Asking, wanted: Resolving, project: KernelProject) -> Answer:
-    from kernelspec_lib.checks import locked, pins, site
+    from kernelspec_lib.checks import locked, site
     from kernelspec_lib.packages import standing
 
     path = _path(wanted, project)
@@ -188,7 +188,9 @@ def _locked_one(asking: Asking, wanted: Resolving, project: KernelProject) -> An
     except KernelspecError as error:
         failed = Resolved(project=project, trouble=error, path=path)
         return lambda: failed
-    stale = _kept(project, pins.check_lock(project, committed, wanted.policy.images), wanted.policy)
+    stale = _kept(
+        project, locked.check_lock(project, committed, wanted.policy.images), wanted.policy
+    )
     if stale or not isinstance(committed, Lock):
         return lambda: Resolved(project=project, findings=stale, path=path)
 

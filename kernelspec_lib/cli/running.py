@@ -84,7 +84,7 @@ def locked_project(path: str, policy: Policy, *, to_build: bool) -> tuple[Kernel
 
     to_build: judge its Dockerfile, even where requirements.json alone was named.
     """
-    from kernelspec_lib.checks import kernel, pins, site
+    from kernelspec_lib.checks import kernel, locked, site
 
     place = projects.locate(path)
     whole = replace(place, whole=place.whole or to_build)
@@ -95,7 +95,7 @@ def locked_project(path: str, policy: Policy, *, to_build: bool) -> tuple[Kernel
     if project is not None and isinstance(found, Lock):
         errors += site.check_lock(project, found, policy)
     if project is not None:
-        errors += [one for one in pins.check_lock(project, found, policy.images) if one.is_error]
+        errors += [one for one in locked.check_lock(project, found, policy.images) if one.is_error]
     if errors or project is None or not isinstance(found, Lock):
         raise Rejected(errors)
     return project, found

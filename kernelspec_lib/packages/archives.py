@@ -16,13 +16,14 @@ from kernelspec_lib.packages import shelf
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File
 
-FORMAT = 1
+FORMAT = 2
 _FOLDER = "kernelspec-needs"
 _MOST_BYTES = 1024 * 1024
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     requires: tuple[str, ...]
+    unreadable: tuple[str, ...]
     extras: tuple[str, ...]
     requires_python: str
     trust: Trust
@@ -46,6 +47,7 @@ class Archives:
             return None  # of a version of this program that kept something else
         return Metadata(
             requires=kept.requires,
+            unreadable=kept.unreadable,
             extras=kept.extras,
             requires_python=kept.requires_python,
             trust=kept.trust,
@@ -56,7 +58,7 @@ class Archives:
         path = self._path(files)
         if path is None or told.trust is Trust.UNKNOWN:
             return
-        kept = _Kept(told.requires, told.extras, told.requires_python, told.trust)
+        kept = _Kept(told.requires, told.unreadable, told.extras, told.requires_python, told.trust)
         packed = msgspec.msgpack.encode(kept)
         if len(packed) < _MOST_BYTES // 2:
             shelf.put(path, packed)

@@ -155,6 +155,9 @@ def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[OfRelease]:
                 newest=one.page.newest_for(solver.target),
                 asked_by=one.roots,
                 trust=known.trust,
+                unreadable=next(iter(known.unreadable), "")
+                if malformed.minds(solver.target)
+                else "",
             )
 
 

@@ -43,7 +43,7 @@ def among(
 
     said: what uv has read of one. Raises IndexUnreachable.
     """
-    doubted = [pin for pin in pins if _is_doubtful(pin, said(pin))] if _minds(target) else []
+    doubted = [pin for pin in pins if _is_doubtful(pin, said(pin))] if minds(target) else []
     told = _read(index, [(pin.name, _best(pin.files, target)) for pin in doubted])
     return {pin.name: text for pin, text in zip(doubted, told, strict=True) if text}
 
@@ -80,7 +80,8 @@ def _told(
     yield from zip((version for version, _ in near), told, strict=True)
 
 
-def _minds(target: Target) -> bool:
+def minds(target: Target) -> bool:
+    """Whether the newest pip for *target* refuses what it cannot read."""
     return int(target.python_version.partition(".")[2]) >= _OLDEST_MINOR
 
 

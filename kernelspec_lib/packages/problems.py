@@ -96,6 +96,8 @@ class SourceOnly:
     blamed, and not those that ask for it."""
     trust: Trust = Trust.EXACT
     """How far it is known what it needs."""
+    unreadable: str = ""
+    """Of what it says that it needs, what today's tools cannot read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

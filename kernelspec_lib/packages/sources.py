@@ -205,8 +205,14 @@ def _together(found: dict[str, bytes]) -> Metadata:
     if told.trust is Trust.EXACT or told.requires:
         return told
     if "requires.txt" in found:
-        requires, extras = _from_egg(found["requires.txt"].decode("utf-8", "replace"))
-        return replace(told, requires=requires, extras=extras, trust=Trust.APPROXIMATE)
+        texts, extras = _from_egg(found["requires.txt"].decode("utf-8", "replace"))
+        return replace(
+            told,
+            requires=_readable(texts),
+            unreadable=_unreadable(texts),
+            extras=extras,
+            trust=Trust.APPROXIMATE,
+        )
     return replace(told, trust=Trust.UNKNOWN)
 
 
@@ -222,17 +228,26 @@ def _parsed(text: bytes) -> Metadata:
     except InvalidVersion:
         version = Version("1.0")
     dynamic = {one.lower() for one in all_of["Dynamic"]}
-    requires = list(map(_requirement, all_of["Requires-Dist"]))
+    texts = all_of["Requires-Dist"]
+    requires = _readable(texts)
     exact = version >= _EXACT and "requires-dist" not in dynamic
     return Metadata(
-        requires=tuple(one for one in requires if one),
-        unreadable=tuple(one for one in all_of["Requires-Dist"] if parsed(one) is None),
+        requires=requires,
+        unreadable=_unreadable(texts),
         extras=all_of["Provides-Extra"],
         requires_python=str(message.get("Requires-Python", "")).strip(),
-        trust=Trust.EXACT
-        if exact and requires == list(all_of["Requires-Dist"])
-        else Trust.APPROXIMATE,
+        trust=Trust.EXACT if exact and requires == texts else Trust.APPROXIMATE,
     )
+
+
+def _readable(texts: Sequence[str]) -> tuple[str, ...]:
+    """What of *texts* can be made a requirement."""
+    return tuple(one for one in map(_requirement, texts) if one)
+
+
+def _unreadable(texts: Sequence[str]) -> tuple[str, ...]:
+    """Those of *texts* that are none as they stand."""
+    return tuple(one for one in texts if parsed(one) is None)
 
 
 def _requirement(text: str) -> str:
@@ -247,7 +262,7 @@ def _requirement(text: str) -> str:
 
 
 def _from_egg(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Requirements and extras of an egg's requires.txt.
+    """Requirements, as they are written, and extras of an egg's requires.txt.
 
     Source: "requires.txt" in setuptools' description of eggs: sections [extra:marker].
     """
@@ -260,9 +275,7 @@ def _from_egg(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         own, _, inner = line.partition(";")
         conditions += [f"({inner.strip()})"] if inner.strip() else []
         joined = " and ".join(conditions)
-        whole = f"{own.strip()}; {joined}" if joined else own.strip()
-        if read := _requirement(whole):
-            requires.append(read)
+        requires.append(f"{own.strip()}; {joined}" if joined else own.strip())
     return tuple(requires), tuple(dict.fromkeys(extras))
 
 

@@ -14,9 +14,9 @@ from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import resolver
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
-from kernelspec_lib.packages.problems import Malformed
+from kernelspec_lib.packages.problems import Malformed, SourceOnly
 from kernelspec_lib.packages.resolver import Unresolved
-from tests.package_index import Answer, PackageFile, Server, serving, tree, wheel
+from tests.package_index import Answer, PackageFile, Server, sdist, serving, tree, wheel
 from tests.projects import a_project
 
 OLD, YOUNG = "2021-06-01T00:00:00Z", "2024-07-02T00:00:00Z"
@@ -133,3 +133,16 @@ def test_where_it_cannot_be_read_nothing_is_called_good(tmp_path: Path) -> None:
         config = IndexConfig(url=server.url, origin="--index-url")
         with pytest.raises(IndexUnreachable):
             resolver.resolve(a_project("dev==0.9"), config, environment)
+
+
+@pytest.mark.parametrize(("python", "told"), [("3.11", "common (>=2011k)"), ("3.7", "")])
+def test_of_sources_it_is_said_before_they_are_built(
+    tmp_path: Path, python: str, told: str
+) -> None:
+    files = [COMMON, sdist("old", "1.0", requires=["common (>=2011k)"])]
+    outcome, _ = resolved(tmp_path, files, "old", python=python)
+    assert locked(outcome) == {"common": "1.0", "old": "1.0"}
+    assert isinstance(outcome, Lock)
+    (found,) = outcome.warnings
+    assert isinstance(found, SourceOnly)
+    assert found.unreadable == told

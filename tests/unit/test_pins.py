@@ -155,6 +155,17 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "system_packages",
         ),
         (
+            SourceOnly(
+                lib=NUMPY, name="numpy", version=ONE, newest=None, unreadable="pytz>=2011k"
+            ),
+            "KS305",
+            'numpy 1.0 has no wheel for Python 3.11, only sources; it says that it needs '
+            '"pytz>=2011k", which pip and setuptools of today cannot read: its build is likely to '
+            "fail",
+            "its own code runs at docker build, in the container, and usually needs gcc g++ in "
+            "system_packages",
+        ),
+        (
             SourceRefused(lib=NUMPY, name="numpy", version=ONE, newest=TWO, remedy=TWO),
             "KS311",
             "numpy 1.0 has no wheel for Python 3.11, and this site builds nothing from sources",
@@ -374,13 +385,13 @@ FRESH = Lock(python_version="3.11", fingerprint=lock.fingerprint(PROJECT), packa
     ],
 )
 def test_ks310_points_at_libs(committed: Lock | Garbled | None, message: str) -> None:
-    (found,) = pins.check_lock(PROJECT, committed)
+    (found,) = locked.check_lock(PROJECT, committed)
     assert (found.code, found.message) == ("KS310", message)
     assert (found.pointer, found.span.line, found.span.column) == ("/libs", 4, 3)
 
 
 def test_a_fresh_lock_is_no_finding() -> None:
-    assert list(pins.check_lock(PROJECT, FRESH)) == []
+    assert list(locked.check_lock(PROJECT, FRESH)) == []
 
 
 def _of(*packages: tuple[str, str]) -> Lock:
@@ -422,5 +433,5 @@ def test_a_lost_package_that_no_line_asks_for_is_told_at_libs() -> None:
     ],
 )
 def test_ks310_says_which_part_is_stale(committed: Lock, pointer: str, message: str) -> None:
-    (found,) = pins.check_lock(PROJECT, committed)
+    (found,) = locked.check_lock(PROJECT, committed)
     assert (found.pointer, found.message) == (pointer, f"requirements.lock was made for {message}")

@@ -80,7 +80,13 @@ def a_file(sha256: str | None = "a" * 64) -> File:
 
 
 def test_what_is_kept_is_what_was_read(tmp_path: Path) -> None:
-    told = Metadata(requires=("b>=1",), extras=("c",), requires_python=">=3", trust=Trust.EXACT)
+    told = Metadata(
+        requires=("b>=1",),
+        unreadable=("c (>dev)",),
+        extras=("c",),
+        requires_python=">=3",
+        trust=Trust.EXACT,
+    )
     archives = Archives(tmp_path)
     archives.put([a_file()], told)
     assert archives.get([a_file()]) == told

@@ -116,6 +116,7 @@ def test_what_was_written_before_there_was_a_rule_is_needed_all_the_same() -> No
         packed(("a-1/PKG-INFO", OLD.encode()), ("a-1/a.egg-info/requires.txt", egg.encode()))
     )
     assert told.requires == ("python-dateutil>=2.5.0", "pytz", 'c; extra == "fast"')
+    assert told.unreadable == ("pytz>=2011k", 'c<dev; extra == "fast"')
 
 
 def test_requires_txt_stands_in_for_an_old_pkg_info() -> None:
