@@ -19,6 +19,7 @@ from kernelspec_lib.packages.askers import Askers
 from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.problems import OfRelease, SourceOnly
+from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.suspects import Suspects
 from kernelspec_lib.project import Lib
@@ -74,6 +75,9 @@ class _Trials:
         answer = early.settled(free, libs)
         if isinstance(answer, uv.Refused) or free.unfit(answer):
             return None
+        lacking = {name for name, _ in without_extras(answer.remarks)}
+        if not lacking.isdisjoint(lib.name for lib in self.pinned):
+            return None  # an old release without an extra that is wanted is no remedy
         return locking.chosen(answer, libs, free)
 
     def _free(self, libs: Sequence[Lib]) -> Solver:
@@ -196,8 +200,8 @@ def _is_gone(
     if not instead.isdisjoint(_others(problem, trials.pinned)):
         return False
     # An older release that has a wheel, or needs nothing of it, was always there to be taken.
-    near = {problem.name, *chosen[problem.name].via, *(lib.name for lib in problem.asked_by)}
-    return all(packages[name].version >= chosen[name].version for name in near if name in packages)
+    near = {problem.name, *(lib.name for lib in problem.asked_by)} & packages.keys()
+    return all(packages[name].version >= chosen[name].version for name in near)
 
 
 def _on(problem: SourceOnly, holders: Sequence[Lib]) -> SourceOnly:

@@ -20,6 +20,7 @@ from kernelspec_lib.packages import children, locking, uv
 from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.problems import Conflict, Problem, Remedy
 from kernelspec_lib.packages.reasons import Unfit, explained, names, told
+from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.remedies import loosened, pinned
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
@@ -297,9 +298,12 @@ def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
 
 
 def _versions(answer: uv.Compiled | uv.Refused, libs: Sequence[Lib]) -> Mapping[str, Version]:
-    """What *answer* has for *libs*, by name, but for pre-releases that none of them speaks of."""
-    pins = answer.pins if isinstance(answer, uv.Compiled) else ()
-    named = {lib.name for lib in libs}
+    """What *answer* has for *libs*, by name, but for pre-releases that none of them speaks of, and
+    what has not the extras that they want."""
+    if isinstance(answer, uv.Refused):
+        return {}
+    lacking = {name for name, _ in without_extras(answer.remarks)}
+    pins, named = answer.pins, {lib.name for lib in libs} - lacking
     found = {pin.name: Version(pin.version) for pin in pins if pin.name in named}
     early = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
     return {name: one for name, one in found.items() if name in early or not one.is_prerelease}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -13,21 +12,19 @@ from kernelspec_lib.packages import uv
 from kernelspec_lib.packages.metadata import NOTHING
 from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.problems import UnknownExtra
+from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
-
-_NO_EXTRA = re.compile(r"`([^`=]+)==[^`]*` does not have an extra named `([^`]+)`")
 
 
 def unknown(compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver) -> Iterator[UnknownExtra]:
     """What *libs* want besides, and *compiled* says is not there. Raises IndexUnreachable."""
     versions = {pin.name: Version(pin.version) for pin in compiled.pins}
-    for name, extra in _NO_EXTRA.findall(compiled.remarks):
-        for lib in libs:
-            asked = {canonicalize_name(one): one for one in lib.requirement.extras}
-            if lib.name == canonicalize_name(name) and canonicalize_name(extra) in asked:
-                told = asked[canonicalize_name(extra)]
-                yield _unknown(lib, told, versions[lib.name], libs, solver)
+    lacking = without_extras(compiled.remarks)
+    for lib in libs:
+        for extra in sorted(lib.requirement.extras):
+            if (lib.name, canonicalize_name(extra)) in lacking:
+                yield _unknown(lib, extra, versions[lib.name], libs, solver)
 
 
 def _unknown(

@@ -13,6 +13,7 @@ _NO_WHEELS = re.compile(
 )
 _YANKED = re.compile(r"([A-Za-z0-9._-]+)==(\S+) was yanked")
 _PINNED = re.compile(r"depends? on ([A-Za-z0-9._-]+==[^\s,]+)")
+_NO_EXTRA = re.compile(rf"`([^`=]+)==[^`]*` {NO_EXTRA} `([^`]+)`")
 _WHEELS_REQUIRED = re.compile(r"Wheels are required for `([^`]+)`")
 
 
@@ -32,3 +33,12 @@ def withdrawn(refusal: str) -> set[str]:
     told = " ".join(refusal.split())
     gone = {f"{name}=={version}" for name, version in _YANKED.findall(told)}
     return gone & set(_PINNED.findall(told))
+
+
+def without_extras(remarks: str) -> set[tuple[str, str]]:
+    """The packages of which uv chose releases without an extra that is wanted, and these extras,
+    all normalised. uv only remarks upon it."""
+    return {
+        (str(canonicalize_name(name)), str(canonicalize_name(extra)))
+        for name, extra in _NO_EXTRA.findall(remarks)
+    }

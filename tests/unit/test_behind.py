@@ -45,6 +45,14 @@ FILES = [
     wheel("flow", "1.0", extras={"ldap": ["helper"]}, requires=["provider"]),
     wheel("provider", "1.0", requires=["flow"]),
     wheel("pipeline", "1.0", requires=["stubborn"]),
+    wheel("pinning", "1.0", requires=["orm==1.0"]),
+    wheel("profiling", "1.0", requires=["visions>=2"]),
+    wheel("profiling", "2.0", requires=["visions<2", "orm>=2"]),
+    wheel("visions", "1.0", requires=["orm"]),
+    wheel("visions", "2.0", requires=["orm"]),
+    sdist("hive", "2.0", extras={"http": []}),
+    wheel("hive", "3.0", requires=["typing>=2"], extras={"http": []}),
+    wheel("hive", "1.0"),
 ]
 
 
@@ -123,6 +131,13 @@ def test_whom_it_holds_back_may_be_no_line(environment: Mapping[str, str], holde
     assert blamed == [("orm", holder)]
 
 
+def test_what_comes_between_may_be_older_where_nothing_holds_it_back(
+    environment: Mapping[str, str],
+) -> None:
+    blamed, _ = told(environment, "profiling", "pinning")
+    assert blamed == [("orm", "pinning")]
+
+
 def test_the_nearest_line_is_blamed_and_not_those_behind_it(
     environment: Mapping[str, str],
 ) -> None:
@@ -145,8 +160,9 @@ def test_of_what_an_extra_brings_the_line_that_wants_it_is_blamed(
         (("old==1.0", "typing==1.0"), ["write old==2.0"]),
         (("orm==1.0", "typing==1.0"), []),
         (("old==1.0", "orm==1.0"), ["write old==3.0", "write orm==2.0"]),
+        (("hive[http]==2.0", "typing==1.0"), []),
     ],
-    ids=["alone", "beside another", "none", "two"],
+    ids=["alone", "beside another", "none", "two", "none with its extra"],
 )
 def test_a_version_is_offered_if_it_resolves_with_the_other_lines(
     environment: Mapping[str, str], libs: tuple[str, ...], remedies: list[str]

@@ -149,6 +149,18 @@ def test_a_pre_release_is_no_remedy_for_who_never_spoke_of_one(line: str, offere
     assert len(conflict.remedies) == offered
 
 
+def test_a_release_without_the_extra_that_is_wanted_is_no_remedy() -> None:
+    class Bare(Rules):
+        def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+            answer = super().answer(wanted)
+            remarks = "warning: The package `lib5==7` does not have an extra named `http`\n"
+            return answer if isinstance(answer, uv.Refused) else replace(answer, remarks=remarks)
+
+    libs = a_project("lib3==1", "lib5[http]==1").libs
+    (conflict,) = explained(REFUSAL, libs, Bare("lib3==1", "lib5[http]==1"), still)
+    assert [one.lib.name for one in conflict.remedies] == ["lib3"]
+
+
 def test_a_quarrel_is_told_though_its_remedies_cannot_be_looked_for() -> None:
     class GivesOut(Rules):
         def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
