@@ -45,9 +45,11 @@ def explained(text: str, unfit: Sequence[Unfit] = ()) -> str:
     for found in _NEEDS.finditer(said):
         who = _who(found)
         some = [one.rstrip(",.;") for one in _MARKER.sub("", found["some"] or "").split()]
-        if some and {re.split("[<>=!~]", one)[0] for one in some} <= barred.keys():
-            continue  # its releases but those that were barred here: nobody needs that
         what = _MARKER.sub("", found["what"] or "").rstrip(",.")
+        wanted = {re.split(r"[<>=!~\[]", one)[0] for one in some or [what]}
+        if wanted <= {found["who"]} or (some and wanted <= barred.keys()):
+            # An extra needs its own package; of what was barred here all other releases are left.
+            continue
         needed = some or [f"{what}{(found['spec'] or '').rstrip(',.;')}"]
         # What uv concludes comes after what it was told.
         reasons.setdefault((who, what or found["some"]), f"{who} needs {' or '.join(needed)}")

@@ -83,6 +83,9 @@ def test_a_package_that_has_several_ways_is_told_with_all_of_them() -> None:
         "error: No solution found when resolving dependencies\n  cause: Because all of:\n"
         "             lib1>=2,<=3\n             lib1>=5,<=7\n         depend on one of:\n"
         "             lib2[x]{sys_platform == 'linux'}>=1,<=2\n             lib3>=4,<5\n\n"
+        "         And because lib5[more]>=1 depends on one of:\n"
+        "             lib5==1\n             lib5==2\n"
+        "         and lib6[x]==1 depends on lib6==1,\n"
         "         And because lib4==1 depends on lib5, we can conclude\n"
     )
     assert reasons.explained(refusal) == (
