@@ -168,7 +168,7 @@ def _remedy(name: str, remedy: Version | None, newest: Version | None, python: s
         return f"write {name}=={remedy}"
     if newest is None:
         return f"no release of {name} installs on {python}: take another library or python_version"
-    return "change other lines too: as they are, no release is known that goes with them"
+    return f"no release of {name} is known that goes with the other lines as they are"
 
 
 def _newest(remedy: Version | None, newest: Version | None, python: str) -> str:
@@ -297,7 +297,11 @@ def _conflict(conflict: Conflict) -> tuple[str, str]:
         return f"these libs cannot stand together{why}", "loosen or change one of them"
     ways = list(map(_other_version, conflict.remedies))
     if len(lines) == 1:
-        hint = f"write {ways[0]}" if ways else "take another version, or another library"
+        # Of a line that says no version, all were tried.
+        other = "another version, or another library"
+        if not conflict.libs[0].requirement.specifier:
+            other = "another library or python_version"
+        hint = f"write {ways[0]}" if ways else f"take {other}"
         return f"what {lines[0]} needs cannot be met{why}", hint
     hint = "loosen or change one of them"
     joined = " or ".join(ways)

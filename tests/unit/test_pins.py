@@ -98,7 +98,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
             NoSuchVersion(lib=NUMPY, newest=TWO),
             "KS301",
             "numpy==9.9 has no release; the newest for Python 3.11 is 2.0",
-            "change other lines too: as they are, no release is known that goes with them",
+            "no release of numpy is known that goes with the other lines as they are",
         ),
         (
             OtherPython(
@@ -311,6 +311,9 @@ def test_conflict_tells_what_was_tried_and_resolves() -> None:
     (found_alone,) = pins.check(PROJECT, Unresolved(problems=(alone,)))
     assert found_alone.message == "what numpy==9.9 needs cannot be met: numpy 9.9 needs delta"
     assert found_alone.hint == "write numpy==1.0"
+    stuck = Conflict(libs=(IPYKERNEL,), explanation="every ipykernel needs delta")
+    (found_stuck,) = pins.check(PROJECT, Unresolved(problems=(stuck,)))
+    assert found_stuck.hint == "take another library or python_version"
 
 
 def test_sources_below_a_line_blame_it() -> None:
