@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from packaging.requirements import Requirement
 from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import children, locking, uv
+from kernelspec_lib.packages import children, early, locking, uv
 from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.problems import Conflict, Problem, Remedy
 from kernelspec_lib.packages.reasons import Unfit, explained, names, told
@@ -56,7 +55,7 @@ class _Spent(Exception):
 
 @dataclass(kw_only=True)
 class _Answers:
-    """What comes of sets of requirements: each is asked about once, and many at a time.
+    """What comes of sets of lines: each is asked about once, and many at a time.
 
     uv waits for the index most of its time, so what will be asked most likely is begun beforehand.
     """
@@ -68,20 +67,20 @@ class _Answers:
     unfit: list[Unfit] = field(default_factory=list)
     """What uv would have chosen, and what does not install."""
 
-    def begin(self, wanted: Sequence[Requirement]) -> _Asked:
+    def begin(self, libs: Sequence[Lib]) -> _Asked:
         """Raises _Spent."""
-        key = frozenset(map(str, wanted))
+        key = frozenset(str(lib.requirement) for lib in libs)
         if key not in self.begun:
             if not self.purse.spend():
                 raise _Spent
             apart = self.solver.apart()
-            answer = self.threads.hand_out(partial(apart.answer, wanted))
+            answer = self.threads.hand_out(partial(_settled, apart, libs))
             self.begun[key] = _Asked(solver=apart, answer=answer)
         return self.begun[key]
 
-    def of(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+    def of(self, libs: Sequence[Lib]) -> uv.Compiled | uv.Refused:
         """Raises _Spent, and what the solver raises."""
-        asked = self.begin(wanted)
+        asked = self.begin(libs)
         answer = asked.answer()
         if isinstance(answer, KernelspecError):
             raise answer
@@ -95,6 +94,11 @@ class _Answers:
         if refused.nearest is not None:
             with suppress(KernelspecError):
                 self.unfit += _unfit(refused.nearest, self.solver)
+
+
+def _settled(solver: Solver, libs: Sequence[Lib]) -> uv.Compiled | uv.Refused:
+    answer = solver.answer([lib.requirement for lib in libs])
+    return answer if isinstance(answer, uv.Refused) else early.finals(solver, libs, answer)
 
 
 def _unfit(nearest: uv.Compiled, solver: Solver) -> Iterator[Unfit]:
@@ -116,7 +120,7 @@ class _Search:
 
     def quarrel(self, libs: Sequence[Lib]) -> bool:
         """Whether *libs* cannot stand together. Raises _Spent."""
-        return bool(libs) and isinstance(self.answers.of(_lines(libs)), uv.Refused)
+        return bool(libs) and isinstance(self.answers.of(libs), uv.Refused)
 
     def fewest(self, fixed: Sequence[Lib], libs: Sequence[Lib], *, grown: bool) -> list[Lib]:
         """As few of *libs* as quarrel beside *fixed*.
@@ -207,14 +211,14 @@ def _quarrels(
     try:
         for _ in range(_MOST_QUARRELS):
             blamed = _blamed(text, rest, answers)
-            said = answers.of(_lines(blamed))
+            said = answers.of(blamed)
             found.append(
                 (blamed, said.text if isinstance(said, uv.Refused) and said.text else text)
             )
             # A line that says no version may quarrel with more lines, and all of these are told.
             to_change = [lib for lib in blamed if lib.requirement.specifier] or blamed
             rest = [lib for lib in rest if lib not in to_change]
-            others = answers.of(_lines(rest)) if rest else None
+            others = answers.of(rest) if rest else None
             if not isinstance(others, uv.Refused):
                 break
             text = others.text
@@ -243,11 +247,11 @@ def _named(refusal: str, libs: Sequence[Lib]) -> list[Lib]:
 
 def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> None:
     """Begins what will be asked where *named* are to blame, and all of them. Raises _Spent."""
-    answers.begin(_lines(named))
+    answers.begin(named)
     for lib in named:
-        answers.begin(_lines([one for one in named if one is not lib]))
+        answers.begin([one for one in named if one is not lib])
     if rest := [lib for lib in libs if lib not in named]:
-        answers.begin(_lines(rest))
+        answers.begin(rest)
     for lib in named:
         if lib.requirement.specifier:
             answers.begin(_without(lib, libs))
@@ -273,13 +277,9 @@ def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
                 return
 
 
-def _lines(libs: Sequence[Lib]) -> list[Requirement]:
-    return [lib.requirement for lib in libs]
-
-
-def _without(lib: Lib, libs: Sequence[Lib]) -> list[Requirement]:
-    """What *libs* want, but for the version of *lib*."""
-    return _lines([loosened(one) if one is lib else one for one in libs])
+def _without(lib: Lib, libs: Sequence[Lib]) -> list[Lib]:
+    """*libs*, with whatever version of *lib*."""
+    return [loosened(one) if one is lib else one for one in libs]
 
 
 def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
@@ -291,7 +291,7 @@ def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
     if len(loose) < 2:
         return
     with suppress(_Spent, KernelspecError):
-        answer = answers.of(_lines([loosened(one) if one in loose else one for one in libs]))
+        answer = answers.of([loosened(one) if one in loose else one for one in libs])
         versions = _versions(answer, loose)
         for lib in loose if len(versions) == len({lib.name for lib in loose}) else ():
             yield Remedy(lib=lib, version=versions[lib.name])
@@ -305,5 +305,5 @@ def _versions(answer: uv.Compiled | uv.Refused, libs: Sequence[Lib]) -> Mapping[
     lacking = {name for name, _ in without_extras(answer.remarks)}
     pins, named = answer.pins, {lib.name for lib in libs} - lacking
     found = {pin.name: Version(pin.version) for pin in pins if pin.name in named}
-    early = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
-    return {name: one for name, one in found.items() if name in early or not one.is_prerelease}
+    meant = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
+    return {name: one for name, one in found.items() if name in meant or not one.is_prerelease}

@@ -26,12 +26,22 @@ def settled(
 
     without_finals: those of which there is no other release. Raises as `Solver.solve`.
     """
+    answer = solver.solve([lib.requirement for lib in libs])
+    if isinstance(answer, uv.Refused):
+        return answer
+    return finals(solver, libs, answer, without_finals)
+
+
+def finals(
+    solver: Solver, libs: Sequence[Lib], answer: uv.Compiled, without_finals: Collection[str] = ()
+) -> uv.Compiled:
+    """*answer*, or another one for *libs* without pre-releases that nobody meant.
+
+    Arguments and exceptions: as of `settled`.
+    """
     wanted = [lib.requirement for lib in libs]
     asked = {lib.name for lib in libs if lib.requirement.specifier.prereleases}
     asked.update(without_finals)
-    answer = solver.solve(wanted)
-    if isinstance(answer, uv.Refused):
-        return answer
     early = [
         pin for pin in answer.pins if Version(pin.version).is_prerelease and pin.name not in asked
     ]

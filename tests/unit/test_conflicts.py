@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages import conflicts, pylock, reasons, uv
+from kernelspec_lib.packages import conflicts, early, pylock, reasons, uv
 from kernelspec_lib.packages.problems import Conflict, Remedy
 from kernelspec_lib.project import Lib
 from tests.projects import a_project
@@ -137,7 +137,11 @@ def test_where_no_line_would_do_alone_all_of_them_are_changed() -> None:
 
 
 @pytest.mark.parametrize(("line", "offered"), [("lib5==1", 1), ("lib5==1rc1", 2)])
-def test_a_pre_release_is_no_remedy_for_who_never_spoke_of_one(line: str, offered: int) -> None:
+def test_a_pre_release_is_no_remedy_for_who_never_spoke_of_one(
+    monkeypatch: pytest.MonkeyPatch, line: str, offered: int
+) -> None:
+    monkeypatch.setattr(early, "finals", lambda solver, libs, answer: answer)  # there are none
+
     class Early(Rules):
         def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
             answer = super().answer(wanted)

@@ -16,7 +16,7 @@ from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.problems import Conflict, Problem, UnknownLib, Yanked
 from kernelspec_lib.packages.resolver import Unresolved
 from tests.catalogue import CATALOGUE
-from tests.package_index import PackageFile, serving, tree, wheel
+from tests.package_index import PackageFile, sdist, serving, tree, wheel
 from tests.projects import a_project
 
 OLD = "cp38-cp38-manylinux_2_17_x86_64"
@@ -187,6 +187,19 @@ def test_where_nothing_helps_nothing_is_offered(environment: Mapping[str, str]) 
     problems = told(["flow==1.0", "alpha", "numpy==9.9"], flow, environment)
     assert remedies(problems) == {"flow": None, "numpy": "2.3.1"}
     assert quarrels(problems) == {("flow",): {}}
+
+
+def test_a_final_release_that_has_to_be_built_is_offered_before_a_pre_release(
+    environment: Mapping[str, str],
+) -> None:
+    flow = (
+        wheel("flow", "1.0"),
+        sdist("flow", "2.0"),
+        wheel("flow", "3.0rc1"),
+        wheel("board", "1.0", requires=["flow>=2"]),
+    )
+    problems = told(["flow==1.0", "board"], flow, environment)
+    assert quarrels(problems) == {("flow==1.0", "board"): {"flow": "2.0"}}
 
 
 @pytest.mark.parametrize(
