@@ -31,9 +31,8 @@ _MOST_QUARRELS = 8
 _MOST_REMEDIES = 3
 _FEW = 3
 """Libs whose quarrel is looked into at once, and not step by step."""
-_AT_ONCE = 2 + 2 * _FEW
-"""Questions: all of the few, all others, without one of them each, and with another version of one
-each."""
+_AT_ONCE = 1 + 2 * _FEW
+"""Questions: all of the few, without one of them each, and with another version of one each."""
 
 
 @dataclass(kw_only=True)
@@ -250,8 +249,6 @@ def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> No
     answers.begin(named)
     for lib in named:
         answers.begin([one for one in named if one is not lib])
-    if rest := [lib for lib in libs if lib not in named]:
-        answers.begin(rest)
     for lib in named:
         if lib.requirement.specifier:
             answers.begin(_without(lib, libs))

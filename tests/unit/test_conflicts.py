@@ -94,13 +94,14 @@ def test_a_package_that_has_several_ways_is_told_with_all_of_them() -> None:
 
 
 def test_what_will_be_asked_is_asked_at_once() -> None:
-    """A solver that answers only once all six questions are there."""
+    """A solver that answers only once all five questions are there."""
     project = a_project("left==1", "right==1", "other")
-    together = Barrier(6, timeout=30)
+    together = Barrier(5, timeout=30)
 
     class Waiting(Rules):
         def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
-            together.wait()
+            if [one.name for one in wanted] != ["other"]:
+                together.wait()
             return super().answer(wanted)
 
     told = REFUSAL.replace("pandas", "right")
@@ -108,7 +109,7 @@ def test_what_will_be_asked_is_asked_at_once() -> None:
     (conflict,) = explained(told, project.libs, rules, still)
     assert conflict.libs == project.libs[:2]
     assert len(conflict.remedies) == 2
-    assert rules.calls == 6
+    assert rules.calls == 6  # the last one, whether the others stand together
 
 
 def test_remedies_are_for_lines_that_say_a_version() -> None:
