@@ -298,15 +298,11 @@ def _conflict(conflict: Conflict) -> tuple[str, str]:
     ways = list(map(_other_version, conflict.remedies))
     if len(lines) == 1:
         # Of a line that says no version, all were tried.
-        other = "another version, or another library"
-        if not conflict.libs[0].requirement.specifier:
-            other = "another library or python_version"
-        hint = f"write {ways[0]}" if ways else f"take {other}"
+        more = "python_version" if not conflict.libs[0].requirement.specifier else "version"
+        hint = f"write {ways[0]}" if ways else f"take another library or {more}"
         return f"what {lines[0]} needs cannot be met{why}", hint
     hint = "loosen or change one of them"
-    joined = " or ".join(ways)
-    joined = joined or " and ".join(map(_other_version, conflict.together))
-    if joined:
+    if joined := " or ".join(ways) or " and ".join(map(_other_version, conflict.together)):
         beside = "all other lines as they are" if conflict.alone else "the other errors mended"
         hint = f"write {joined}: with {beside}, that resolves"
     return f"{', '.join(lines[:-1])} and {lines[-1]} cannot stand together{why}", hint

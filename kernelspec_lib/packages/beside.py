@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -48,18 +49,16 @@ class Neighbours:
             bounds[lib.name] = bounds.get(lib.name, SpecifierSet()) & lib.requirement.specifier
             extras.setdefault(lib.name, set()).update(lib.requirement.extras)
         pages = _pages(bounds, self.index)
-        pinned = {lib.name for lib in libs if is_pinned(lib.requirement)}
-        pins = {name: one for name in pinned if (one := _newest(pages[name], bounds[name]))}
+        told = {lib.name for lib in libs if _is_narrow(lib.requirement)}
+        pins = {name: one for name in told if (one := _newest(pages[name], bounds[name]))}
         needed = needs.counted(self._read(pins, pages), extras, self.target)
         found: list[Collection[str]] = []
         others: dict[str, dict[str, SpecifierSet]] = {}
         for name, need in ((name, need) for name, some in needed.items() for need in some):
             other = str(canonicalize_name(need.name))
-            if other in pins:
-                if not _admits(need.specifier, pins[other]):
-                    found.append((name, other))
-            elif other in bounds:
-                if not self._has(pages[other], bounds[other] & need.specifier):
+            if other in bounds:
+                quick = other in pins and _admits(need.specifier, pins[other])
+                if not quick and not self._has(pages[other], bounds[other] & need.specifier):
                     found.append((name, other))
             else:
                 wanting = others.setdefault(other, {})
@@ -110,6 +109,17 @@ def _pages(names: Collection[str], index: Index) -> Mapping[str, Page]:
     if trouble is not None:
         raise trouble
     return {name: page or Page(name=name) for name, page in pages.items()}
+
+
+def _is_narrow(requirement: Requirement) -> bool:
+    """Whether the releases that it admits need about the same: one alone, or those of a series
+    such as ~=2.14.0 and ==2.14.*."""
+    series = (
+        one.version.removesuffix(".*").count(".") >= (2 if one.operator == "~=" else 1)
+        for one in requirement.specifier
+        if one.operator == "~=" or (one.operator == "==" and one.version.endswith(".*"))
+    )
+    return is_pinned(requirement) or any(series)
 
 
 def _newest(page: Page, specifier: SpecifierSet) -> Version | None:

@@ -71,6 +71,8 @@ def quarrels(problems: Sequence[Problem]) -> Mapping[tuple[str, ...], Mapping[st
         (["torch==2.13.0", "vision==0.9.1"], {"vision": "0.28.0"}),
         (["torch==2.14.0", "vision==0.9.1"], {"vision": "0.29.0"}),
         (["vision==0.9.1"], {"vision": "0.15.0"}),
+        (["torch==2.99", "vision~=0.28.0"], {"torch": "2.13.0"}),
+        (["torch==2.99", "vision==0.28.*"], {"torch": "2.13.0"}),
         (["torch==2.99", "vision==0.28.0"], {"torch": "2.13.0"}),
         # Each of them has a nearest release, which does not go with that of the other.
         (["torch==2.13.1", "vision==0.9.1"], {"torch": "2.14.0", "vision": "0.29.0"}),
