@@ -18,6 +18,7 @@ from kernelspec_lib.packages.problems import (
     OnlyPrereleases,
     OtherPython,
     Problem,
+    ReleaseProblem,
     Remedy,
     SourceOnly,
     SourceRefused,
@@ -29,6 +30,8 @@ from kernelspec_lib.packages.problems import (
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.project import KernelProject, Lib
 from kernelspec_lib.wording import shown
+
+_ANOTHER = "take another version of this library"
 
 
 def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Finding]:
@@ -62,14 +65,7 @@ def _blamed(problem: Problem) -> Sequence[str]:
             return [lib.pointer for lib in libs] or ["/libs"]
         case SourceOnly(held_by=(_, *_) as libs) | SourceRefused(held_by=(_, *_) as libs):
             return [lib.pointer for lib in libs]
-        case (
-            NoWheel(lib=None, asked_by=libs)
-            | Malformed(lib=None, asked_by=libs)
-            | OtherPython(lib=None, asked_by=libs)
-            | SourceOnly(lib=None, asked_by=libs)
-            | SourceRefused(lib=None, asked_by=libs)
-            | Yanked(lib=None, asked_by=libs)
-        ):
+        case ReleaseProblem(lib=None, asked_by=libs):
             return [lib.pointer for lib in libs] or ["/libs"]
         case _:
             return [problem.lib.pointer] if problem.lib else ["/libs"]
@@ -94,12 +90,11 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
         case SourceOnly():
             return _source_only(problem, project)
         case SourceRefused():
-            behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
-            which = ", which" if behind else ""
-            behind = _beside(problem.held_by) + behind
-            message = f"{behind}{problem.name} {problem.version}{which} has no wheel for {python}"
-            message += ", and this site builds nothing from sources"
-            return message, _other_release(problem, behind, python)
+            message = (
+                f"{_beside(problem.held_by)}{_release(problem)} has no wheel for {python}, and "
+            )
+            message += "this site builds nothing from sources"
+            return message, _ANOTHER if problem.held_by else _other_release(problem, python)
         case Yanked():
             return _yanked(problem, python)
         case UnknownExtra():
@@ -171,9 +166,11 @@ def _remedy(name: str, remedy: Version | None, newest: Version | None, python: s
     return f"no release of {name} is known that goes with the other lines as they are"
 
 
-def _newest(remedy: Version | None, newest: Version | None, python: str) -> str:
-    """The newest that installs, for who is told of another one."""
-    return f"; the newest for {python} is {newest}" if newest and newest != remedy else ""
+def _newest(problem: ReleaseProblem, python: str) -> str:
+    """The newest that installs, for who is told to write another one."""
+    if _behind(problem) or problem.newest in (None, problem.remedy):
+        return ""
+    return f"; the newest for {python} is {problem.newest}"
 
 
 def _number(problem: NoSuchVersion, python: str) -> str:
@@ -185,12 +182,19 @@ def _number(problem: NoSuchVersion, python: str) -> str:
     return _remedy(f"{name}{_extras(problem.lib)}", problem.remedy, problem.newest, python)
 
 
-def _behind(name: str, asked_by: Sequence[Lib]) -> str:
-    """Who wants *name*, in words; empty where it stands among the libs itself."""
-    if not asked_by or any(lib.name == name for lib in asked_by):
+def _behind(problem: ReleaseProblem) -> str:
+    """Who wants the release, in words; empty where it stands among the libs itself."""
+    asked_by = problem.asked_by if problem.lib is None else ()
+    if not asked_by or any(lib.name == problem.name for lib in asked_by):
         return ""
     wanting = ", ".join(lib.requirement.name for lib in asked_by)
     return f"{wanting} {'needs' if len(asked_by) == 1 else 'need'} "
+
+
+def _release(problem: ReleaseProblem) -> str:
+    """The beginning of a sentence on it, such as "numpy 1.0" or "pandas needs numpy 1.0, which"."""
+    behind = _behind(problem)
+    return f"{behind}{problem.name} {problem.version}{', which' if behind else ''}"
 
 
 def _beside(lines: Sequence[Lib]) -> str:
@@ -200,37 +204,27 @@ def _beside(lines: Sequence[Lib]) -> str:
 
 def _other_python(problem: OtherPython, python: str) -> tuple[str, str]:
     wants = f"Python {problem.requires_python}"
-    behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
-    release = f"{problem.name} {problem.version}"
-    hint = _other_release(problem, behind, python)
-    if behind:
-        message = f"{behind}{release}, which needs {wants}; this kernel has {python}"
-        return message, hint
-    newest = _newest(problem.remedy, problem.newest, python)
-    return f"{release} needs {wants}; this kernel has {python}{newest}", hint
+    message = f"{_release(problem)} needs {wants}; this kernel has {python}"
+    return message + _newest(problem, python), _other_release(problem, python)
 
 
-def _other_release(
-    problem: OtherPython | NoWheel | SourceOnly | SourceRefused | Yanked | Malformed,
-    behind: str,
-    python: str,
-) -> str:
-    """What helps where a release is no good; *behind*: who needs it, if not the user."""
-    if behind and problem.remedy:
+def _other_release(problem: ReleaseProblem, python: str) -> str:
+    """What helps where a release is no good."""
+    if _behind(problem) and problem.remedy:
         who = problem.asked_by[0]
         return f"write {who.requirement.name}{_extras(who)}=={problem.remedy}"
-    if behind:
+    if _behind(problem):
         # What needs it admits no release that would do: that was tried.
-        return "take another version of this library"
-    name = problem.lib.name if problem.lib else problem.name
-    return _remedy(f"{name}{_extras(problem.lib)}", problem.remedy, problem.newest, python)
+        return _ANOTHER
+    return _remedy(f"{problem.name}{_extras(problem.lib)}", problem.remedy, problem.newest, python)
 
 
 def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]:
     python = f"Python {project.python_version}"
-    behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
-    release = f"{behind}{problem.name} {problem.version}{', which' if behind else ''}"
-    message = f"{_beside(problem.held_by)}{release} has no wheel for {python}, only sources"
+    behind = _behind(problem)
+    message = (
+        f"{_beside(problem.held_by)}{_release(problem)} has no wheel for {python}, only sources"
+    )
     if problem.trust is Trust.APPROXIMATE:
         message += "; what it needs is known approximately"
     elif problem.trust is Trust.UNKNOWN:
@@ -255,39 +249,32 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     if problem.held_by:
         hint += f"; without {' and '.join(map(_line, problem.held_by))} it would not be built"
     elif problem.remedy and not behind:
-        hint += f"; {_other_release(problem, behind, python)}"
+        hint += f"; {_other_release(problem, python)}"
     return message, hint
 
 
 def _yanked(problem: Yanked, python: str) -> tuple[str, str]:
-    name = problem.lib.name if problem.lib else problem.name
-    behind = _behind(name, problem.asked_by if problem.lib is None else ())
     why = f": {shown(problem.reason, 200)}" if problem.reason else ""
-    message = f"{behind}{name} {problem.version}{', which' if behind else ''}"
-    message += f" was withdrawn by its authors{why}"
-    return message, _other_release(problem, behind, python)
+    message = f"{_release(problem)} was withdrawn by its authors{why}"
+    return message, _other_release(problem, python)
 
 
 def _malformed(problem: Malformed, python: str) -> tuple[str, str]:
-    behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
-    message = f"{behind}{problem.name} {problem.version}{', which' if behind else ''}"
-    message += f" says that it needs {shown(problem.text)}: pip cannot read that, and refuses it"
-    return message, _other_release(problem, behind, python)
+    message = f"{_release(problem)} says that it needs {shown(problem.text)}: "
+    message += "pip cannot read that, and refuses it"
+    return message, _other_release(problem, python)
 
 
 def _no_wheel(problem: NoWheel, python: str) -> tuple[str, str]:
-    behind = _behind(problem.name, problem.asked_by if problem.lib is None else ())
-    release = f"{problem.name} {problem.version}"
-    hint = _other_release(problem, behind, python)
-    release = f"{behind}{release}{', which' if behind else ''}"
-    message = f"{release} has no wheel for {python} on Linux"
+    hint = _other_release(problem, python)
+    message = f"{_release(problem)} has no wheel for {python} on Linux"
     if problem.glibc:
         wanted = f"glibc {problem.glibc[0]}.{problem.glibc[1]}"
         message += f" with the C library of the base image: it wants {wanted}"
         return message, f"{hint}, or take a base image with {wanted} or newer"
     offers = wheels.told(problem.offers)
     message += f"; there are wheels for {offers}" if offers else ""
-    return message + ("" if behind else _newest(problem.remedy, problem.newest, python)), hint
+    return message + _newest(problem, python), hint
 
 
 def _conflict(conflict: Conflict) -> tuple[str, str]:

@@ -113,7 +113,10 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
         if (pinned or reason is None) and _installs(files, target):
             if reason is not None:
                 newest, remedy = page.newest_for(target), nearest(lib, page, target)
-                yield Yanked(lib=lib, version=version, reason=reason, newest=newest, remedy=remedy)
+                yield Yanked(
+                    lib=lib, name=lib.name, version=version, reason=reason,
+                    newest=newest, remedy=remedy,
+                )  # fmt: skip
             return
     yield from _of_none(lib, page, target, matching, pinned=pinned)
 

@@ -46,51 +46,44 @@ class NoSuchVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OtherPython:
-    """Requires-Python of every release that the line admits leaves the target out."""
+class ReleaseProblem:
+    """Something is wrong with one release."""
 
-    code: ClassVar[str] = "KS303"
     lib: Lib | None
     """None: no line asks for it by itself; blamed are the lines in *asked_by*."""
     name: str
     version: Version
-    requires_python: str
     newest: Version | None
+    """The newest that installs on the target; None: there is none."""
     remedy: Version | None = None
-    """Of the line, or of the only one in *asked_by*."""
+    """To write in place of the line, or of the only one in *asked_by*; None: none is known."""
     asked_by: tuple[Lib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoWheel:
+class OtherPython(ReleaseProblem):
+    """Requires-Python of every release that the line admits leaves the target out."""
+
+    code: ClassVar[str] = "KS303"
+    requires_python: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoWheel(ReleaseProblem):
     """There are files, and none of them installs on the target."""
 
     code: ClassVar[str] = "KS304"
-    lib: Lib | None
-    name: str
-    version: Version
     offers: tuple[str, ...]
     """Tags of the wheels there are, such as "cp39-cp39-win_amd64"."""
-    newest: Version | None
-    remedy: Version | None = None
-    asked_by: tuple[Lib, ...] = ()
     glibc: tuple[int, int] | None = None
     """Of an image on which it would install; None: a newer C library alone does not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOnly:
+class SourceOnly(ReleaseProblem):
     """The release has no wheel for the target; its sources would be built by docker build."""
 
     code: ClassVar[str] = "KS305"
-    lib: Lib | None
-    """None: no line asks for it by itself; blamed are the lines in *asked_by*."""
-    name: str
-    version: Version
-    newest: Version | None
-    """The newest that has a wheel."""
-    remedy: Version | None = None
-    asked_by: tuple[Lib, ...] = ()
     held_by: tuple[Lib, ...] = ()
     """Lines that hold it back: with others in their place, nothing of it would be built. They are
     blamed, and not those that ask for it."""
@@ -101,32 +94,29 @@ class SourceOnly:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRefused:
+class SourceRefused(ReleaseProblem):
     """The release has no wheel for the target, and the site allows no builds from sources."""
 
     code: ClassVar[str] = "KS311"
-    lib: Lib | None
-    name: str
-    version: Version
-    newest: Version | None
-    remedy: Version | None = None
-    asked_by: tuple[Lib, ...] = ()
     held_by: tuple[Lib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yanked:
+class Yanked(ReleaseProblem):
     """A release that is asked for was withdrawn by its authors."""
 
     code: ClassVar[str] = "KS306"
-    lib: Lib | None
-    version: Version
     reason: str
-    newest: Version | None
-    remedy: Version | None = None
-    name: str = ""
-    """Where no line asks for it by itself: what it is, and *asked_by* who does."""
-    asked_by: tuple[Lib, ...] = ()
+    """In their words; often empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed(ReleaseProblem):
+    """A release that pip refuses, because it cannot read what the wheel says it needs."""
+
+    code: ClassVar[str] = "KS312"
+    text: str
+    """What cannot be read, such as "torch (>=1.8.*)"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,23 +142,6 @@ class OnlyPrereleases:
     code: ClassVar[str] = "KS308"
     lib: Lib
     version: Version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Malformed:
-    """A release that pip refuses, because it cannot read what the wheel says it needs."""
-
-    code: ClassVar[str] = "KS312"
-    lib: Lib | None
-    """None: no line asks for it by itself; blamed are the lines in *asked_by*."""
-    name: str
-    version: Version
-    text: str
-    """What cannot be read, such as "torch (>=1.8.*)"."""
-    newest: Version | None
-    """The newest that pip installs."""
-    remedy: Version | None = None
-    asked_by: tuple[Lib, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

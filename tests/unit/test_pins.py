@@ -201,7 +201,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "correct it, or take it out",
         ),
         (
-            Yanked(lib=NUMPY, version=ONE, reason="bad\x1b[31m", newest=None),
+            Yanked(lib=NUMPY, name="numpy", version=ONE, reason="bad\x1b[31m", newest=None),
             "KS306",
             'numpy 1.0 was withdrawn by its authors: "bad\\u001b[31m"',
             "no release of numpy installs on Python 3.11: take another library or python_version",
@@ -251,7 +251,7 @@ def test_finding_points_at_the_pin(problem: Problem, code: str, message: str, hi
         ),
         NoWheel(lib=GAMMA, name="gamma", version=ONE, offers=(), newest=TWO, remedy=TWO),
         SourceRefused(lib=GAMMA, name="gamma", version=ONE, newest=TWO, remedy=TWO),
-        Yanked(lib=GAMMA, version=ONE, reason="", newest=TWO, remedy=TWO),
+        Yanked(lib=GAMMA, name="gamma", version=ONE, reason="", newest=TWO, remedy=TWO),
     ],
 )
 def test_what_to_write_keeps_the_extras_of_the_line(problem: Problem) -> None:
@@ -363,7 +363,7 @@ def test_warnings_of_a_lock_are_told() -> None:
         python_version="3.11",
         fingerprint="",
         packages=(),
-        warnings=(Yanked(lib=GAMMA, version=ONE, reason="", newest=TWO),),
+        warnings=(Yanked(lib=GAMMA, name="gamma", version=ONE, reason="", newest=TWO),),
     )
     (found,) = pins.check(PROJECT, warned)
     assert (found.code, found.is_error, found.pointer) == ("KS306", False, "/libs/2")
