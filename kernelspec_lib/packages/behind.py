@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+from packaging.version import Version
+
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import children, early, locking, remedies, uv
+from kernelspec_lib.packages import children, early, locking, look, remedies, uv
 from kernelspec_lib.packages.askers import Askers
 from kernelspec_lib.packages.children import Threads
 from kernelspec_lib.packages.locking import Chosen
@@ -26,9 +28,11 @@ from kernelspec_lib.project import Lib
 
 _MOST_TRIALS, _THREADS = 10, 2
 """Sets of libs that are resolved to see who is behind what, and how many at once."""
-_MOST_SECONDS = 8.0
+_MOST_SECONDS = 6.0
 _MOST_SINGLE = 5
 """Lines that are left out, one by one, where without all of them nothing would be built."""
+
+_NONE: Mapping[str, Version] = {}
 
 
 @dataclass(kw_only=True)
@@ -58,9 +62,14 @@ class _Trials:
             self.begun[key] = (lambda: None) if spent else self.hand_out(rest)
         return self.begun[key]
 
-    def hand_out(self, libs: Sequence[Lib]) -> Callable[[], Sequence[Chosen] | None]:
-        """Begins to resolve *libs*. None: that cannot be; the lock is good all the same."""
-        answer = self.threads.hand_out(partial(self._resolved, libs))
+    def hand_out(
+        self, libs: Sequence[Lib], preferred: Mapping[str, Version] = _NONE
+    ) -> Callable[[], Sequence[Chosen] | None]:
+        """Begins to resolve *libs*. None: that cannot be; the lock is good all the same.
+
+        preferred: as of the solver, where that can be.
+        """
+        answer = self.threads.hand_out(partial(self._resolved, libs, preferred))
 
         def told() -> Sequence[Chosen] | None:
             packages = answer()
@@ -68,11 +77,15 @@ class _Trials:
 
         return told
 
-    def _resolved(self, libs: Sequence[Lib]) -> Sequence[Chosen] | None:
+    def _resolved(
+        self, libs: Sequence[Lib], preferred: Mapping[str, Version]
+    ) -> Sequence[Chosen] | None:
         if self._left() <= 0:
             return None
-        free = self._free(libs)
+        free = self._free(libs, preferred)
         answer = early.settled(free, libs)
+        if isinstance(answer, uv.Refused) and preferred:
+            return self._resolved(libs, _NONE)
         if isinstance(answer, uv.Refused) or free.unfit(answer):
             return None
         lacking = {name for name, _ in without_extras(answer.remarks)}
@@ -80,10 +93,13 @@ class _Trials:
             return None  # an old release without an extra that is wanted is no remedy
         return locking.chosen(answer, libs, free)
 
-    def _free(self, libs: Sequence[Lib]) -> Solver:
+    def _free(self, libs: Sequence[Lib], preferred: Mapping[str, Version]) -> Solver:
         """A solver that may build nothing beforehand but what of *libs* has no wheel anyway."""
         solver = self.solver
-        free = replace(solver, learnt={}, constraints={}, foreseen=set(), ahead=[], left=self._left)
+        free = replace(
+            solver, learnt={}, constraints={}, foreseen=set(), ahead=[],
+            preferred=preferred, left=self._left,
+        )  # fmt: skip
         pages = solver.pages(solver.learnt)
         named = [lib.name for lib in libs if lib in self.pinned]
         never = [name for name in pages if pages[name].newest_for(solver.target) is None]
@@ -112,13 +128,9 @@ def traced(
             solver=solver, libs=libs, pinned=pinned, threads=threads,
             now=now, deadline=now() + _MOST_SECONDS,
         )  # fmt: skip
-        # Side by side with the others.
         offered = any(one.lib and one.newest for one in built.values())
-        loosened = (
-            trials.hand_out([remedies.loosened(one) if one in pinned else one for one in libs])
-            if offered
-            else None
-        )
+        # Side by side with the others.
+        loosened = _loosened(trials) if offered else None
         suspects = Suspects(askers=askers)
         told = built | _blamed(built, suspects, askers, trials)
         told |= _remedied(told, loosened() if loosened else None, solver)
@@ -211,6 +223,17 @@ def _on(problem: SourceOnly, holders: Sequence[Lib]) -> SourceOnly:
         itself = problem.lib is None or problem.lib in lines
         return replace(problem, asked_by=lines, held_by=() if itself else lines)
     return replace(problem, held_by=lines)
+
+
+def _loosened(trials: _Trials) -> Callable[[], Sequence[Chosen] | None]:
+    """Begins to resolve the libs with any version of the pinned ones, the nearest where it can."""
+    pages = trials.solver.pages(lib.name for lib in trials.pinned)
+    near = {
+        lib.name: look.nearest(lib, pages[lib.name], trials.solver.target) for lib in trials.pinned
+    }
+    preferred = {name: version for name, version in near.items() if version is not None}
+    libs = [remedies.loosened(lib) if lib in trials.pinned else lib for lib in trials.libs]
+    return trials.hand_out(libs, preferred)
 
 
 def _remedied(

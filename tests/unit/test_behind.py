@@ -156,13 +156,14 @@ def test_of_what_an_extra_brings_the_line_that_wants_it_is_blamed(
 @pytest.mark.parametrize(
     ("libs", "remedies"),
     [
-        (("old==1.0",), ["write old==3.0"]),
+        (("old==1.0",), ["write old==2.0"]),
         (("old==1.0", "typing==1.0"), ["write old==2.0"]),
         (("orm==1.0", "typing==1.0"), []),
-        (("old==1.0", "orm==1.0"), ["write old==3.0", "write orm==2.0"]),
+        (("orm==1.0", "typing==1.0", "old==1.0"), ["write old==2.0"]),
+        (("old==1.0", "orm==1.0"), ["write old==2.0", "write orm==2.0"]),
         (("hive[http]==2.0", "typing==1.0"), []),
     ],
-    ids=["alone", "beside another", "none", "two", "none with its extra"],
+    ids=["alone", "beside another", "none", "one of two", "two", "none with its extra"],
 )
 def test_a_version_is_offered_if_it_resolves_with_the_other_lines(
     environment: Mapping[str, str], libs: tuple[str, ...], remedies: list[str]
