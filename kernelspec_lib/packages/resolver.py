@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,7 +144,10 @@ def _locked(
             raise seen.trouble
         without_finals = [one.lib.name for one in problems if isinstance(one, OnlyPrereleases)]
         if any(map(is_error, problems)):
-            return Unresolved(problems=_mended(problems, seen.libs, solver, without_finals))
+            # They are wrong, whatever else can or cannot be looked at.
+            with suppress(KernelspecError):
+                problems = _mended(problems, seen.libs, solver, without_finals)
+            return Unresolved(problems=problems)
         answer = early.settled(solver, seen.libs, without_finals)
         if isinstance(answer, uv.Refused):
             told = _refusal(answer, seen.libs, solver)

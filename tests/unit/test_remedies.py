@@ -16,7 +16,7 @@ from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.problems import Conflict, Problem, UnknownLib, Yanked
 from kernelspec_lib.packages.resolver import Unresolved
 from tests.catalogue import CATALOGUE
-from tests.package_index import PackageFile, sdist, serving, tree, wheel
+from tests.package_index import Answer, PackageFile, sdist, serving, tree, wheel
 from tests.projects import a_project
 
 OLD = "cp38-cp38-manylinux_2_17_x86_64"
@@ -109,6 +109,25 @@ def test_a_quarrel_among_the_other_lines_is_told_in_the_same_run(
     problems = told(["numpy==9.9", "gym==0.18.0", "alpha==2.0"], gym, environment)
     assert remedies(problems) == {"numpy": "2.3.1"}
     assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"gym": "0.26.0", "alpha": "1.1"}}
+
+
+@pytest.mark.parametrize("refused", [".metadata", ".whl"])
+def test_what_is_wrong_is_told_though_what_goes_with_it_cannot_be_looked_at(
+    refused: str, environment: Mapping[str, str]
+) -> None:
+    respond = tree([*CATALOGUE, *FRAMES])
+
+    def failing(path: str, headers: Mapping[str, str]) -> Answer:
+        return Answer(status=403) if path.endswith(refused) else respond(path, headers)
+
+    project = a_project("torch==2.13.0", "vision==0.9.1")
+    for seen in (environment, {**environment, "PATH": "/nowhere"}):
+        with serving(failing) as server:
+            config = IndexConfig(url=server.url, origin="--index-url")
+            outcome = resolver.resolve(project, config, seen)
+        assert isinstance(outcome, Unresolved)
+        assert outcome.trouble is None
+        assert set(remedies(outcome.problems)) == {"vision"}
 
 
 @pytest.mark.parametrize(
