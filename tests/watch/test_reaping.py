@@ -110,8 +110,12 @@ def test_who_holds_a_container(tmp_path: Path) -> None:
     for parent in (again, "0:0", "999999999:5", "x:y", "7:"):
         assert orphan.reason(str(file), parent, list) == "the server that started it is gone"
     assert orphan.reason(str(file), "", list) == "the docker run that started it is gone"
-    client = [sys.executable, "-c", "input()", f"source={file}"]
-    with subprocess.Popen(client, stdin=subprocess.PIPE) as process:
+    client = [sys.executable, "-c", "input('up')", f"source={file}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(client, stdin=pipe, stdout=pipe) as process:
+        # Where it has just begun, its command line is empty for a moment.
+        assert process.stdout is not None
+        assert process.stdout.read(2) == b"up"
         assert orphan.reason(str(file), "", orphan.commands) == ""
         process.communicate(b"\n")
     assert orphan.reason(str(file), "", orphan.commands) != ""
