@@ -14,9 +14,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import needs, uv
+from kernelspec_lib.packages import needs, refusals, uv
+from kernelspec_lib.packages.refusals import NO_SOLUTION
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
+
+_ROUNDS = 4
 
 
 def settled(
@@ -34,8 +37,9 @@ def settled(
 
 def finals(
     solver: Solver, libs: Sequence[Lib], answer: uv.Compiled, without_finals: Collection[str] = ()
-) -> uv.Compiled:
-    """*answer*, or another one for *libs* without pre-releases that nobody meant.
+) -> uv.Compiled | uv.Refused:
+    """*answer*, or another one for *libs* without pre-releases that nobody meant; refused, if pip
+    would find none without them.
 
     Arguments and exceptions: as of `settled`.
     """
@@ -49,12 +53,27 @@ def finals(
     meant = {pin.name for pin in early if _is_meant(pin.name, needed, solver)}
     if len(meant) == len(early):
         return answer
-    # To uv a bound that names a pre-release admits all of them.
-    allowed = {f"{name}>=0.dev0": None for name in sorted(meant)}
-    strict = replace(solver, finals_only=True, constraints={**solver.constraints, **allowed})
-    strict.let_build([pin.name for pin in early])
-    firm = strict.answer(wanted)
-    return firm if isinstance(firm, uv.Compiled) else answer
+    firm: uv.Compiled | uv.Refused = answer
+    for _ in range(_ROUNDS):
+        # To uv a bound that names a pre-release admits all of them.
+        allowed = {f"{name}>=0.dev0": None for name in sorted(meant)}
+        strict = replace(solver, finals_only=True, constraints={**solver.constraints, **allowed})
+        strict.let_build([pin.name for pin in early])
+        firm = strict.answer(wanted)
+        more = _missed(firm, strict) - meant if isinstance(firm, uv.Refused) else None
+        if not more:
+            break
+        meant |= more
+    # A refusal without uv's words is of something else.
+    unclear = isinstance(firm, uv.Refused) and NO_SOLUTION not in firm.text
+    return answer if unclear else firm
+
+
+def _missed(refused: uv.Refused, solver: Solver) -> set[str]:
+    """The packages of which uv missed pre-releases that pip takes: what needs one names it, or
+    there is nothing else."""
+    told = refusals.early(refused.text)
+    return {name for name, named in told.items() if named or _is_meant(name, (), solver)}
 
 
 def _needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from kernelspec_lib.packages.problems import Malformed, NoWheel, OtherPython
-from kernelspec_lib.packages.refusals import NO_SOLUTION
+from kernelspec_lib.packages.refusals import NO_SOLUTION, gone
 
 _MOST_REASONS = 4
 _ONE = r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:\{[^}]*\})?"
@@ -54,6 +54,7 @@ def explained(text: str, unfit: Sequence[Unfit] = ()) -> str:
         # What uv concludes comes after what it was told.
         reasons.setdefault((who, what or found["some"]), f"{who} needs {' or '.join(needed)}")
     facts = [*list(reasons.values())[:_MOST_REASONS], *map(_why, barred.values())]
+    facts += [f"{name} {version} was withdrawn by its authors" for name, version in gone(said)]
     return "; ".join(facts) or said
 
 

@@ -116,7 +116,7 @@ def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
         for version in page.releases
         if version.is_prerelease
     }
-    constraints = solver.constraints | early
+    constraints = {**solver.barred, **early}
     return replace(solver, preferred=versions, learnt=learnt, constraints=constraints, ahead=[])
 
 

@@ -16,13 +16,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import malformed, needs, pylock, refusals, uv
 from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.reader import Reader
 from kernelspec_lib.packages.target import Target
+from kernelspec_lib.requirement import is_pinned
 
 _ROUNDS = 16
 
@@ -97,17 +98,23 @@ class Solver:
         return replace(
             self,
             learnt={name: dict(releases) for name, releases in self.learnt.items()},
-            constraints=dict(self.constraints),
+            constraints=dict(self.barred),
             foreseen=set(self.foreseen),
             refreshed=list(self.refreshed),
             ahead=[],
         )
 
+    @property
+    def barred(self) -> Mapping[str, None]:
+        """Of the constraints those that hold for every question: who needs a withdrawn release may
+        not be among the next."""
+        return {one: None for one in self.constraints if "!=" in one}
+
     def take(self, other: Solver) -> None:
         """What *other* learnt is true of the index, and so for this one."""
         for name, releases in other.learnt.items():
             self.learnt.setdefault(name, {}).update(releases)
-        self.constraints.update(other.constraints)
+        self.constraints.update(other.barred)
         self.foreseen.update(other.foreseen)
         self.refreshed.extend(other.refreshed[:1])
 
@@ -210,9 +217,31 @@ class Solver:
 
         Source: PEP 592, for == and ===. uv takes them only where the user pins them.
         """
-        more = refusals.withdrawn(refusal) - self.constraints.keys()
-        self.constraints.update(dict.fromkeys(sorted(more)))
+        told = refusals.withdrawn(refusal)
+        more = [
+            one
+            for one in sorted(told.keys() - self.constraints.keys())
+            if any(self._pins(Requirement(one), *who) for who in told[one])
+        ]
+        self.constraints.update(dict.fromkeys(more))
         return bool(more)
+
+    def _pins(self, release: Requirement, name: str, version: str) -> bool:
+        """Whether *version* of *name* pins *release*; yes where that cannot be told.
+
+        version: if empty, the newest is looked at.
+        """
+        page = self.pages([name], self.index.recent())[name]
+        looked = Version(version) if version else page.newest_for(self.target)
+        if looked is None:
+            return True
+        try:
+            told = self.reader.read(page, looked)
+        except KernelspecError:
+            return True
+        needed = needs.holding(told.requires, {"", *self.extras.get(name, ())}, self.target)
+        wanted = canonicalize_name(release.name)
+        return any(canonicalize_name(one.name) == wanted and is_pinned(one) for one in needed)
 
     def _learn(self, compiled: uv.Compiled, asked: Sequence[Requirement]) -> bool:
         """Reads what the chosen releases need that may be built; False: all of it was known.

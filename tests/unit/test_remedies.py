@@ -242,3 +242,21 @@ def test_what_was_withdrawn_gets_a_version_that_goes_with_the_other_lines(
     (found,) = outcome.warnings
     assert isinstance(found, Yanked)
     assert (found.remedy and str(found.remedy)) == remedy
+
+
+def test_what_a_withdrawn_release_pins_does_not_bind_the_remedy(
+    environment: Mapping[str, str],
+) -> None:
+    files = [
+        wheel("whole", "1.1", requires=["part==1.1"], yanked="by mistake"),
+        wheel("part", "1.1", yanked="by mistake"),
+        wheel("whole", "1.2", requires=["part==1.2"]),
+        wheel("part", "1.2"),
+        wheel("whole", "0.9"),
+    ]
+    with serving(tree([*CATALOGUE, *files])) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        outcome = resolver.resolve(a_project("whole==1.1"), config, environment)
+    assert isinstance(outcome, Lock), outcome
+    own = [one for one in outcome.warnings if isinstance(one, Yanked) and one.lib]
+    assert [str(one.remedy) for one in own] == ["1.2"]

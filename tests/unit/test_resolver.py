@@ -412,6 +412,26 @@ def test_a_withdrawn_release_that_no_line_pins_is_told_at_who_asks(
     assert (warning.lib, warning.name, warning.asked_by) == (None, "withdrawn", project.libs[1:])
 
 
+@pytest.mark.parametrize(
+    ("need", "stands"),
+    [("withdrawn===1.1", True), ("withdrawn>=1.1,<=1.1", False), ("withdrawn==1.1.*", False)],
+)
+def test_a_range_with_one_release_in_it_pins_nothing(
+    need: str, stands: bool, environment: Mapping[str, str]
+) -> None:
+    # To uv the first two are the same.
+    asking = wheel("wants", "1.0", requires=[need], extras={"more": ["withdrawn==1.1"]})
+    with serving(tree([*CATALOGUE, asking])) as server:
+        outcome = resolved(a_project("wants"), server.url, environment)
+    assert isinstance(outcome, Lock) is stands
+    if not stands:
+        assert problems(outcome) == [(Conflict, ["wants"])]
+        assert isinstance(outcome, Unresolved)
+        (found,) = outcome.problems
+        assert isinstance(found, Conflict)
+        assert "withdrawn 1.1 was withdrawn by its authors" in found.explanation
+
+
 def test_wheels_of_alpine_are_its_own(environment: Mapping[str, str]) -> None:
     files = [
         wheel("compiled", "2.0", tag="cp311-cp311-musllinux_1_1_x86_64"),
