@@ -50,7 +50,7 @@ class Neighbours:
             extras.setdefault(lib.name, set()).update(lib.requirement.extras)
         pages = _pages(bounds, self.index)
         told = {lib.name for lib in libs if _is_narrow(lib.requirement)}
-        pins = {name: one for name in told if (one := _newest(pages[name], bounds[name]))}
+        pins = {name: one for name in told if (one := pages[name].newest_in(bounds[name]))}
         needed = needs.counted(self._read(pins, pages), extras, self.target)
         found: list[Collection[str]] = []
         others: dict[str, dict[str, SpecifierSet]] = {}
@@ -120,10 +120,6 @@ def _is_narrow(requirement: Requirement) -> bool:
         if one.operator == "~=" or (one.operator == "==" and one.version.endswith(".*"))
     )
     return is_pinned(requirement) or any(series)
-
-
-def _newest(page: Page, specifier: SpecifierSet) -> Version | None:
-    return max((one for one in page.releases if _admits(specifier, one)), default=None)
 
 
 def _can_be(bounds: Iterable[SpecifierSet]) -> bool:

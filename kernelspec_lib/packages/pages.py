@@ -91,6 +91,11 @@ class Page:
             for one in files
         )
 
+    def newest_in(self, specifier: SpecifierSet) -> Version | None:
+        """The newest release in *specifier*, pre-releases included; None: there is none."""
+        admitted = (one for one in self.releases if specifier.contains(one, prereleases=True))
+        return max(admitted, default=None)
+
     def newest_for(self, target: Target) -> Version | None:
         """The newest final release that installs on *target* as it is; None: there is none."""
         for version in sorted(self.releases, reverse=True):

@@ -12,6 +12,7 @@ from packaging.version import Version
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import early, uv
 from kernelspec_lib.packages.problems import (
+    Malformed,
     NoSuchVersion,
     NoWheel,
     OtherPython,
@@ -20,11 +21,12 @@ from kernelspec_lib.packages.problems import (
     SourceRefused,
     UnknownLib,
     Yanked,
+    is_error,
 )
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
 
-Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked
+Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked | Malformed
 """Another version may help."""
 
 
@@ -72,22 +74,29 @@ def fitting(
     libs: Sequence[Lib], problems: Sequence[Problem], solver: Solver
 ) -> Mapping[str, Version] | None:
     """Remedies for *problems*, by name, that go with the others of *libs*, as far as can be told
-    at once: the nearest, and the newest for what does not fit. Raises IndexUnreachable."""
+    at once: the nearest, and the newest for what does not fit.
+
+    None: there are none for the errors among them. Raises IndexUnreachable.
+    """
     # Files of releases are read where something is wrong only.
     from kernelspec_lib.packages import beside
 
     neighbours = beside.Neighbours(index=solver.index, target=solver.target, known=solver.said)
-    tried = dict(nearest(problems))
-    clashes = neighbours.clashes(mended(libs, problems, tried), tried)
+    wrong = [one for one in problems if is_error(one)]
+    tried = dict(nearest(wrong))
+    clashes = neighbours.clashes(mended(libs, wrong, tried), tried)
     newest = {
         one.lib.name: one.newest
-        for one in _mendable(problems)
+        for one in _mendable(wrong)
         if one.lib and one.newest and any(one.lib.name in clash for clash in clashes)
     }
     if clashes and all(not newest.keys().isdisjoint(clash) for clash in clashes):
         tried |= newest
-        clashes = neighbours.clashes(mended(libs, problems, tried), tried)
-    return None if clashes else tried
+        clashes = neighbours.clashes(mended(libs, wrong, tried), tried)
+    if clashes:
+        return None
+    every = {**nearest(problems), **tried}
+    return tried if neighbours.clashes(mended(libs, problems, every), every) else every
 
 
 def replacing(
@@ -103,7 +112,12 @@ def replacing(
         versions = chosen(early.settled(asked, mended(libs, withdrawn, {})), asked)
     except KernelspecError:
         versions = {}  # the lock is good all the same
-    return tuple(told([one], versions)[0] if one in withdrawn else one for one in problems)
+    return tuple(
+        replace(one, remedy=versions.get(one.name))
+        if isinstance(one, Yanked) and one in withdrawn
+        else one
+        for one in problems
+    )
 
 
 def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
@@ -128,10 +142,10 @@ def chosen(answer: uv.Compiled | uv.Refused, asked: Solver) -> Mapping[str, Vers
 
 
 def told(problems: Sequence[Problem], versions: Mapping[str, Version]) -> tuple[Problem, ...]:
-    """*problems*, with the remedies in *versions*, by name, and no other."""
+    """*problems*, with the remedies in *versions*, by name: errors with no other ones."""
     return tuple(
         replace(one, remedy=versions.get(one.lib.name))
-        if isinstance(one, Mendable) and one.lib
+        if isinstance(one, Mendable) and one.lib and (is_error(one) or one.lib.name in versions)
         else one
         for one in problems
     )

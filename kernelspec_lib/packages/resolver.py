@@ -172,9 +172,14 @@ def _mended(
     """*problems* of the direct look, with remedies that go with the other lines, and the quarrels
     among these."""
     wrong = [one for one in problems if is_error(one)]
-    fitting = remedies.fitting(libs, wrong, solver)
+    others = remedies.mended(libs, wrong, {})
+    pages = solver.pages(lib.name for lib in others)
+    refused = malformed.pinned(others, pages, solver.said, solver.index, solver.target)
+    problems = (*problems, *refused)
+    fitting = remedies.fitting(libs, problems, solver)
     if fitting is not None:
         return remedies.told(problems, fitting)
+    wrong = [one for one in problems if is_error(one)]
     asked = remedies.preferring(remedies.nearest(wrong), solver)
     rest: Sequence[Lib] = remedies.mended(libs, wrong, {})
     quarrels: Sequence[Problem] = ()
@@ -264,11 +269,8 @@ def _malformed(lib: Lib, told: str, solver: Solver) -> Malformed | None:
     """That pip refuses the version of *lib* that uv *told*; None: what uv minds is not this."""
     page, version = solver.pages([lib.name])[lib.name], Version(told)
     text = malformed.text_in(page, version, solver.index, solver.target)
-    if not text:
-        return None
-    newest = malformed.newest(page, solver.index, solver.target)
-    return Malformed(
-        lib=lib, name=lib.name, version=version, text=text, newest=newest, remedy=newest
+    return (
+        malformed.refused(lib, page, version, text, solver.index, solver.target) if text else None
     )
 
 
