@@ -138,8 +138,10 @@ def _unknown_extra(problem: UnknownExtra) -> tuple[str, str]:
         return f"{lib.name} has no {extra}{there}", "correct it, or take it out"
     others = " and ".join(map(_line, problem.held_by))
     message = f"{lib.name} {problem.version} has no {extra}; {problem.newer} has it"
-    message += f", and does not go with {others}" if others else ""
-    return message, f"loosen {others or 'the other lines'}, or take it out"
+    if others:
+        return f"{message}, and does not go with {others}", f"loosen {others}, or take it out"
+    wanted = f"{lib.requirement.name}{_extras(lib)}=={problem.newer}"
+    return message, f"write {wanted}, of which something may have to be built, or take it out"
 
 
 def _superfluous(meant: str) -> str:

@@ -25,6 +25,7 @@ from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.suspects import Suspects
 from kernelspec_lib.project import Lib
+from kernelspec_lib.requirement import is_pinned
 
 _MOST_TRIALS, _THREADS = 10, 2
 """Sets of libs that are resolved to see who is behind what, and how many at once."""
@@ -245,11 +246,15 @@ def _remedied(
     """
     known = {one.pin.name: one.version for one in packages or ()}
     building = _built(packages or (), solver)
-    return {
-        name: replace(one, remedy=None if name in building else known.get(name))
-        for name, one in told.items()
-        if one.lib is not None
-    }
+    found = {}
+    for name, one in told.items():
+        if one.lib is not None:
+            remedy = None if name in building else known.get(name)
+            # A line that bounds it from below does not mean an older one.
+            bound = not is_pinned(one.lib.requirement) and bool(one.lib.requirement.specifier)
+            older = remedy is not None and remedy < one.version
+            found[name] = replace(one, remedy=None if bound and older else remedy)
+    return found
 
 
 def _others(problem: SourceOnly, pinned: Sequence[Lib]) -> list[Lib]:

@@ -126,4 +126,7 @@ def meant(name: str, familiar: Collection[str]) -> Iterator[str]:
     named = (one for one in sorted(near, key=likeness, reverse=True) if one != name)
     # "scipy.stats" and "matplotlib.pyplot" are modules of a library.
     first = name.partition("-")[0]
-    yield from dict.fromkeys([*list(named)[:_MOST], *([first] if first in known else [])])
+    # speech-recognition is SpeechRecognition.
+    joined = name.replace("-", "")
+    others = [*([first] if first in known else []), *([joined] if joined != name else [])]
+    yield from dict.fromkeys([*list(named)[:_MOST], *others])

@@ -23,6 +23,8 @@ from tests.projects import a_project
 FILES = [
     *CATALOGUE,
     sdist("old", "1.0"),
+    wheel("late", "0.1"),
+    sdist("late", "1.2"),
     wheel("old", "2.0"),
     sdist("older", "1.0"),
     wheel("framework", "2.0", requires=["old>=2"]),
@@ -162,8 +164,19 @@ def test_of_what_an_extra_brings_the_line_that_wants_it_is_blamed(
         (("orm==1.0", "typing==1.0", "old==1.0"), ["write old==2.0"]),
         (("old==1.0", "orm==1.0"), ["write old==2.0", "write orm==2.0"]),
         (("hive[http]==2.0", "typing==1.0"), []),
+        (("late==1.2",), ["write late==0.1"]),
+        (("late>=1.0",), []),
     ],
-    ids=["alone", "beside another", "none", "one of two", "two", "none with its extra"],
+    ids=[
+        "alone",
+        "beside another",
+        "none",
+        "one of two",
+        "two",
+        "none with its extra",
+        "an older one",
+        "none below its bound",
+    ],
 )
 def test_a_version_is_offered_if_it_resolves_with_the_other_lines(
     environment: Mapping[str, str], libs: tuple[str, ...], remedies: list[str]

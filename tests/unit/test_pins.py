@@ -219,7 +219,7 @@ ONE, TWO = Version("1.0"), Version("2.0")
             UnknownExtra(lib=NUMPY, extra="fats", version=ONE, newer=Version("2.0")),
             "KS307",
             'numpy 1.0 has no extra named "fats"; 2.0 has it',
-            "loosen the other lines, or take it out",
+            "write numpy==2.0, of which something may have to be built, or take it out",
         ),
         (
             UnknownExtra(lib=NUMPY, extra="fats"),
