@@ -23,7 +23,6 @@ from kernelspec_lib.packages.problems import Malformed
 from kernelspec_lib.packages.pylock import Pin
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
-from kernelspec_lib.requirement import is_pinned
 
 REFUSED_SINCE = datetime(2024, 7, 1, tzinfo=UTC)
 """pip 24.1 was out: whoever published such a wheel after that was told of it within a day."""
@@ -49,28 +48,6 @@ def among(
     doubted = [pin for pin in pins if _is_doubtful(pin, said(pin))] if minds(target) else []
     told = _read(index, [(pin.name, _best(pin.files, target)) for pin in doubted])
     return {pin.name: text for pin, text in zip(doubted, told, strict=True) if text}
-
-
-def pinned(
-    libs: Sequence[Lib],
-    pages: Mapping[str, Page],
-    said: Callable[[Pin], Metadata | None],
-    index: Index,
-    target: Target,
-) -> Iterator[Malformed]:
-    """Those of *libs* that pin what pip refuses. pages: theirs, by name; the rest as of `among`."""
-    pins = {}
-    for lib in libs:
-        page = pages[lib.name]
-        version = page.newest_in(lib.requirement.specifier) if is_pinned(lib.requirement) else None
-        if version is not None:
-            files = tuple(one for one in page.of(version) if one.installs(target))
-            pins[lib] = Pin(name=lib.name, version=str(version), files=files)
-    told = among(list(pins.values()), said, index, target)
-    for lib, pin in pins.items():
-        if lib.name in told:
-            version = Version(pin.version)
-            yield refused(lib, pages[lib.name], version, told[lib.name], index, target)
 
 
 def refused(

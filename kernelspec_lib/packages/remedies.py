@@ -12,7 +12,6 @@ from packaging.version import Version
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import early, uv
 from kernelspec_lib.packages.problems import (
-    Malformed,
     NoSuchVersion,
     NoWheel,
     OtherPython,
@@ -26,7 +25,7 @@ from kernelspec_lib.packages.problems import (
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
 
-Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked | Malformed
+Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked
 """Another version may help."""
 
 

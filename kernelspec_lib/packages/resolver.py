@@ -171,11 +171,6 @@ def _mended(
 ) -> tuple[Problem, ...]:
     """*problems* of the direct look, with remedies that go with the other lines, and the quarrels
     among these."""
-    wrong = [one for one in problems if is_error(one)]
-    others = remedies.mended(libs, wrong, {})
-    pages = solver.pages(lib.name for lib in others)
-    refused = malformed.pinned(others, pages, solver.said, solver.index, solver.target)
-    problems = (*problems, *refused)
     fitting = remedies.fitting(libs, problems, solver)
     if fitting is not None:
         return remedies.told(problems, fitting)

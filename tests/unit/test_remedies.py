@@ -275,19 +275,3 @@ def test_beside_an_error_a_warning_keeps_its_remedy(
     ]
     found = told(["old==1.1", "bounds==2.0", *others], files, environment)
     assert remedies(found) == {"old": "1.5", "bounds": "3.0"}
-
-
-def test_a_pin_that_pip_cannot_read_is_told_beside_other_errors(
-    environment: Mapping[str, str],
-) -> None:
-    files = [
-        wheel("dev", "1.0", requires=["common (>dev)"]),
-        wheel("dev", "1.1", requires=["common (>dev)"]),
-        wheel("dev", "1.2", requires=["common>=0.1"]),
-        wheel("sound", "1.0", requires=["common>=0.1"]),
-    ]
-    found = told(["alpha==0.1", "dev==1.0", "sound==1.0"], files, environment)
-    assert [(one.code, one.lib.name) for one in found if one.lib] == [  # type: ignore[union-attr]
-        ("KS301", "alpha"), ("KS312", "dev"),
-    ]  # fmt: skip
-    assert remedies(found) == {"alpha": "1.0", "dev": "1.2"}
