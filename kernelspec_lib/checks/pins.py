@@ -164,7 +164,10 @@ def _remedy(name: str, remedy: Version | None, newest: Version | None, python: s
     if remedy is not None:
         return f"write {name}=={remedy}"
     if newest is None:
-        return f"no release of {name} installs on {python}: take another library or python_version"
+        return (
+            f"no release of {name} installs on {python} without being built: "
+            "take another library or python_version"
+        )
     return f"no release of {name} is known that goes with the other lines as they are"
 
 
