@@ -49,8 +49,8 @@ ONE, TWO = Version("1.0"), Version("2.0")
             NoSuchVersion(lib=NUMPY, newest=None),
             "KS301",
             "numpy==9.9 has no release",
-            "no release of numpy installs on Python 3.11 without being built: take another library or "
-            "python_version",
+            "no release of numpy installs on Python 3.11 without being built: take another "
+            "library or python_version",
         ),
         (
             NoSuchVersion(lib=NUMPY, newest=ONE, remedy=ONE, withdrawn=TWO),
@@ -205,8 +205,8 @@ ONE, TWO = Version("1.0"), Version("2.0")
             Yanked(lib=NUMPY, name="numpy", version=ONE, reason="bad\x1b[31m", newest=None),
             "KS306",
             'numpy 1.0 was withdrawn by its authors: "bad\\u001b[31m"',
-            "no release of numpy installs on Python 3.11 without being built: take another library or "
-            "python_version",
+            "no release of numpy installs on Python 3.11 without being built: take another "
+            "library or python_version",
         ),
         (
             UnknownExtra(
