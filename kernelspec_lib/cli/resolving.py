@@ -158,11 +158,13 @@ def _answer(
     waiting: Callable[[], object],
 ) -> Resolved:
     """What came of *project* once it was resolved. key: what its lock is kept under."""
+    # Nothing is loaded before: where threads load modules, an interrupt in the middle of that can
+    # be lost, and the lock that they share with it.
+    outcome = waiting()
     from kernelspec_lib.checks import pins
     from kernelspec_lib.packages import resolver
 
     path = _path(wanted, project)
-    outcome = waiting()
     match outcome:
         case Lock():
             if asking.verdicts and key:
