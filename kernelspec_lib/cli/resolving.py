@@ -128,12 +128,13 @@ def _resolved_one(asking: Asking, wanted: Resolving, project: KernelProject) -> 
 
     # The other kernels wait for a thread.
     first = asking.begin(project, wanted.policy) if asking.idle else None
+    # What resolving needs is loaded while uv is at work; and here, because an interrupt that comes
+    # while this thread and others wait for each other's modules can be lost, and the run hang.
+    from kernelspec_lib.checks import pins  # noqa: F401
+    from kernelspec_lib.packages import resolver
 
     def task() -> object:
-        # What resolving needs is loaded while uv is at work.
         begun = first or asking.begin(project, wanted.policy)
-        from kernelspec_lib.packages import resolver
-
         return resolver.resolve_with(
             asking.index(),
             project,
@@ -158,8 +159,6 @@ def _answer(
     waiting: Callable[[], object],
 ) -> Resolved:
     """What came of *project* once it was resolved. key: what its lock is kept under."""
-    # Nothing is loaded before: where threads load modules, an interrupt in the middle of that can
-    # be lost, and the lock that they share with it.
     outcome = waiting()
     from kernelspec_lib.checks import pins
     from kernelspec_lib.packages import resolver
