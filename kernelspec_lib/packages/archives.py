@@ -16,17 +16,9 @@ from kernelspec_lib.packages import shelf
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File
 
-FORMAT = 2
+FORMAT = 3
 _FOLDER = "kernelspec-needs"
 _MOST_BYTES = 1024 * 1024
-
-
-class _Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    requires: tuple[str, ...]
-    unreadable: tuple[str, ...]
-    extras: tuple[str, ...]
-    requires_python: str
-    trust: Trust
 
 
 class Archives:
@@ -42,24 +34,16 @@ class Archives:
         if told is None:
             return None
         try:
-            kept = msgspec.msgpack.decode(told, type=_Kept)
+            return msgspec.msgpack.decode(told, type=Metadata)
         except msgspec.MsgspecError:
             return None  # of a version of this program that kept something else
-        return Metadata(
-            requires=kept.requires,
-            unreadable=kept.unreadable,
-            extras=kept.extras,
-            requires_python=kept.requires_python,
-            trust=kept.trust,
-        )
 
     def put(self, files: Sequence[File], told: Metadata) -> None:
         """Keeps *told* of the release with *files*, if it says anything."""
         path = self._path(files)
         if path is None or told.trust is Trust.UNKNOWN:
             return
-        kept = _Kept(told.requires, told.unreadable, told.extras, told.requires_python, told.trust)
-        packed = msgspec.msgpack.encode(kept)
+        packed = msgspec.msgpack.encode(told)
         if len(packed) < _MOST_BYTES // 2:
             shelf.put(path, packed)
 

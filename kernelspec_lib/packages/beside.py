@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from kernelspec_lib.packages import needs
-from kernelspec_lib.packages.index import Index, pages_of
+from kernelspec_lib.packages.index import Index, every_page
 from kernelspec_lib.packages.metadata import Metadata
-from kernelspec_lib.packages.pages import Page
+from kernelspec_lib.packages.pages import Page, version
 from kernelspec_lib.packages.pylock import Pin
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
@@ -48,7 +48,7 @@ class Neighbours:
         for lib in libs:
             bounds[lib.name] = bounds.get(lib.name, SpecifierSet()) & lib.requirement.specifier
             extras.setdefault(lib.name, set()).update(lib.requirement.extras)
-        pages = _pages(bounds, self.index)
+        pages = every_page(self.index, bounds)
         told = {lib.name for lib in libs if _is_narrow(lib.requirement)}
         pins = {name: one for name in told if (one := pages[name].newest_in(bounds[name]))}
         needed = needs.counted(self._read(pins, pages), extras, self.target)
@@ -79,7 +79,7 @@ class Neighbours:
             for name, bound in some.items()
             if name not in new and any(one.operator in _EXACT for one in bound)
         ]
-        pages = _pages({other for _, other, _ in exact}, self.index.recent())
+        pages = every_page(self.index.recent(), {other for _, other, _ in exact})
         return [(name, other) for name, other, bound in exact if not self._has(pages[other], bound)]
 
     def _has(self, page: Page, specifier: SpecifierSet) -> bool:
@@ -94,21 +94,14 @@ class Neighbours:
     ) -> Mapping[str, Metadata]:
         """What the releases in *pins* say of themselves, by name."""
         new = []
-        for name, version in pins.items():
-            if (name, version) not in self.told:
-                files = pages[name].of(version)
+        for name, pinned in pins.items():
+            if (name, pinned) not in self.told:
+                files = pages[name].of(pinned)
                 wheels = tuple(one for one in files if one.installs(self.target))
-                new.append(Pin(name=name, version=str(version), files=wheels or files))
+                new.append(Pin(name=name, version=str(pinned), files=wheels or files))
         read = needs.read(new, self.known, self.index, whole=False)
         self.told.update({(name, pins[name]): told for name, told in read.items()})
-        return {name: self.told[name, version] for name, version in pins.items()}
-
-
-def _pages(names: Collection[str], index: Index) -> Mapping[str, Page]:
-    pages, trouble = pages_of(index, names)
-    if trouble is not None:
-        raise trouble
-    return {name: page or Page(name=name) for name, page in pages.items()}
+        return {name: self.told[name, pinned] for name, pinned in pins.items()}
 
 
 def _is_narrow(requirement: Requirement) -> bool:
@@ -132,15 +125,7 @@ def _can_be(bounds: Iterable[SpecifierSet]) -> bool:
         every &= one
     ends = [one.version.removesuffix(".*") for one in every]
     near = [f"{end}{more}" for end in ("0", *ends) for more in ("", ".0.0.1")]
-    return not ends or any(_admits(every, Version(one)) for one in near if _is_version(one))
-
-
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
+    return not ends or any(_admits(every, one) for one in map(version, near) if one)
 
 
 def _admits(specifier: SpecifierSet, version: Version) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kernelspec_lib.packages.reply import Part, Reply
     from kernelspec_lib.packages.transport import Patience, Transport
 
-__all__ = ["Index", "IndexConfig", "configure", "open_index", "pages_of", "signed_in"]
+__all__ = ["Index", "IndexConfig", "configure", "every_page", "open_index", "pages_of", "signed_in"]
 
 _MAX_FILE = 512 * 1024**2
 _ENOUGH = 3
@@ -110,6 +110,14 @@ def pages_of(
     if trouble is not None and found:
         trouble = IndexUnreachable(trouble.url, trouble.reason, trouble.remedy, unseen)
     return found, trouble
+
+
+def every_page(index: Index, names: Iterable[str]) -> Mapping[str, Page]:
+    """The pages of *names*, empty for a package that is not there. Raises IndexUnreachable."""
+    pages, trouble = pages_of(index, names)
+    if trouble is not None:
+        raise trouble
+    return {name: page or Page(name=name) for name, page in pages.items()}
 
 
 class HttpIndex:

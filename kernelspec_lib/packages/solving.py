@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, KernelspecError
 from kernelspec_lib.packages import malformed, needs, pylock, refusals, uv
-from kernelspec_lib.packages.index import Index, IndexConfig, pages_of
+from kernelspec_lib.packages.index import Index, IndexConfig, every_page
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.reader import Reader
@@ -337,7 +337,4 @@ class Solver:
 
         index: the one to ask, if not the solver's own.
         """
-        pages, trouble = pages_of(index or self.index, names)
-        if trouble is not None:
-            raise trouble
-        return {name: page or Page(name=name) for name, page in pages.items()}
+        return every_page(index or self.index, names)
