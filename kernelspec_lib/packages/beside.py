@@ -8,6 +8,7 @@ here asks uv, and where there is none there was hardly ever one further down.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from packaging.requirements import Requirement
@@ -20,6 +21,7 @@ from kernelspec_lib.packages.index import Index, every_page
 from kernelspec_lib.packages.metadata import Metadata
 from kernelspec_lib.packages.pages import Page, version
 from kernelspec_lib.packages.pylock import Pin
+from kernelspec_lib.packages.settings import CONNECTIONS
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
 from kernelspec_lib.requirement import is_pinned
@@ -35,7 +37,12 @@ class Neighbours:
     target: Target
     known: Callable[[Pin], Metadata | None]
     """What uv has read of a release."""
-    told: dict[tuple[str, Version], Metadata] = field(default_factory=dict)
+    told: dict[tuple[str, Version], Future[Metadata]] = field(default_factory=dict)
+
+    def foresee(self, page: Page, pinned: Version, threads: Executor) -> None:
+        """Has *threads* read what a release needs: whoever will want to know waits for that."""
+        if (page.name, pinned) not in self.told:
+            self.told[page.name, pinned] = threads.submit(self._needs, page, pinned)
 
     def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[Collection[str]]:
         """The names of who needs what cannot be; none where no line speaks against another.
@@ -93,15 +100,19 @@ class Neighbours:
         self, pins: Mapping[str, Version], pages: Mapping[str, Page]
     ) -> Mapping[str, Metadata]:
         """What the releases in *pins* say of themselves, by name."""
-        new = []
-        for name, pinned in pins.items():
-            if (name, pinned) not in self.told:
-                files = pages[name].of(pinned)
-                wheels = tuple(one for one in files if one.installs(self.target))
-                new.append(Pin(name=name, version=str(pinned), files=wheels or files))
-        read = needs.read(new, self.known, self.index, whole=False)
-        self.told.update({(name, pins[name]): told for name, told in read.items()})
-        return {name: self.told[name, pinned] for name, pinned in pins.items()}
+        with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
+            for name, pinned in pins.items():
+                self.foresee(pages[name], pinned, threads)
+        return {name: self.told[name, pinned].result() for name, pinned in pins.items()}
+
+    def _needs(self, page: Page, pinned: Version) -> Metadata:
+        # Files of releases are read where something is wrong only.
+        from kernelspec_lib.packages import sources
+
+        files = page.of(pinned)
+        counted = tuple(one for one in files if one.installs(self.target)) or files
+        pin = Pin(name=page.name, version=str(pinned), files=counted)
+        return self.known(pin) or sources.read(self.index, page.name, counted, most=0)
 
 
 def _is_narrow(requirement: Requirement) -> bool:

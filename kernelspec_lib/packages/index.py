@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from kernelspec_lib.packages.reply import Part, Reply
     from kernelspec_lib.packages.transport import Patience, Transport
 
-__all__ = ["Index", "IndexConfig", "configure", "every_page", "open_index", "pages_of", "signed_in"]
+__all__ = [
+    "Index",
+    "IndexConfig",
+    "answered",
+    "asked",
+    "configure",
+    "every_page",
+    "open_index",
+    "pages_of",
+    "signed_in",
+]
 
 _MAX_FILE = 512 * 1024**2
 _ENOUGH = 3
@@ -96,17 +106,30 @@ def pages_of(
 
     A name that could not be asked for is not in the mapping; the failure names it.
     """
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
+        return answered(asked(index, names, threads))
+
+
+def asked(
+    index: Index, names: Iterable[str], threads: Executor
+) -> Mapping[str, Future[Page | None]]:
+    """The pages of *names* to come; one that could not be had raises IndexUnreachable."""
+    return {name: threads.submit(index.page, name) for name in dict.fromkeys(names)}
+
+
+def answered(
+    pages: Mapping[str, Future[Page | None]],
+) -> tuple[Mapping[str, Page | None], IndexUnreachable | None]:
+    """What came of *pages*, as pages_of has it."""
     found: dict[str, Page | None] = {}
     trouble = None
     unseen = []
-    wanted = list(dict.fromkeys(names))
-    with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
-        for name, future in [(name, threads.submit(index.page, name)) for name in wanted]:
-            try:
-                found[name] = future.result()
-            except IndexUnreachable as error:
-                trouble = trouble or error
-                unseen.append(name)
+    for name, page in pages.items():
+        try:
+            found[name] = page.result()
+        except IndexUnreachable as error:
+            trouble = trouble or error
+            unseen.append(name)
     if trouble is not None and found:
         trouble = IndexUnreachable(trouble.url, trouble.reason, trouble.remedy, unseen)
     return found, trouble

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from packaging.specifiers import Specifier
 from packaging.version import InvalidVersion, Version
 
 from kernelspec_lib.errors import IndexUnreachable
-from kernelspec_lib.packages.index import Index, pages_of
+from kernelspec_lib.packages.index import Index, answered, asked
 from kernelspec_lib.packages.pages import File, Page
 from kernelspec_lib.packages.problems import (
     NoSuchVersion,
@@ -32,6 +32,8 @@ from kernelspec_lib.requirement import is_pinned
 _GLIBC = re.compile(r"manylinux_(\d{1,3})_(\d{1,3})_")
 Familiar: TypeAlias = Callable[[], Collection[str]]
 """Names of libraries that the site uses: one of them is what a mistyped name meant."""
+Foreseeing: TypeAlias = Callable[[Problem, Page, Executor], object]
+"""Begins what a problem of a package with this page will make wanted; in these threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,33 +47,71 @@ class Seen:
     """Why some lines could not be looked at."""
 
 
-def look(libs: Sequence[Lib], index: Index, target: Target, familiar: Familiar = tuple) -> Seen:
+def look(
+    libs: Sequence[Lib],
+    index: Index,
+    target: Target,
+    familiar: Familiar = tuple,
+    foresee: Foreseeing = lambda *_: None,
+) -> Seen:
     """What the index offers for each of *libs* on *target*.
+
+    foresee: given each problem of a package that is there, as soon as it is known.
 
     Raises IndexUnreachable where the index could not be asked for a single one.
     """
-    asked = counted(libs, target)
-    pages, trouble = pages_of(index, (lib.name for lib in asked))
-    if trouble is not None and not any(pages.values()):
-        raise trouble
-    if pages and not any(pages.values()):
-        # Nothing at all is known: a wrong URL answers like this too.
-        index.probe()
-    problems: list[Problem] = []
-    # Whether the index has what a name may have meant is asked for all names at once.
+    lines = counted(libs, target)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
-        unknown = {
-            lib.pointer: threads.submit(_unknown, lib, asked, index, familiar)
-            for lib in asked
-            if lib.name in pages and pages[lib.name] is None
+
+        def judged(lib: Lib, page: Page | None) -> Sequence[Problem]:
+            if page is None:
+                return [_unknown(lib, lines, index, familiar)]
+            found = [_named(one, lines, index) for one in judge(lib, page, target)]
+            for one in found:
+                foresee(one, page, threads)
+            return found
+
+        asking = asked(index, (lib.name for lib in lines), threads)
+        # Pages come one by one, and what is wrong leads to further questions.
+        found = {
+            lib.pointer: threads.submit(judged, lib, page)
+            for name, page in _coming(asking, index)
+            for lib in lines
+            if lib.name == name
         }
-        for lib in asked:
-            page = pages.get(lib.name)
-            if lib.pointer in unknown:
-                problems.append(unknown[lib.pointer].result())
-            elif page is not None:
-                problems += (_named(one, asked, index) for one in judge(lib, page, target))
-    return Seen(libs=asked, problems=tuple(problems), trouble=trouble)
+        pages, trouble = answered(asking)
+        if trouble is not None and not any(pages.values()):
+            raise trouble
+        answers = (found[lib.pointer].result() for lib in lines if lib.pointer in found)
+        problems = tuple(one for some in answers for one in some)
+    return Seen(libs=lines, problems=problems, trouble=trouble)
+
+
+def _coming(
+    pages: Mapping[str, Future[Page | None]], index: Index
+) -> Iterator[tuple[str, Page | None]]:
+    """The *pages* in the order in which they come, without those that could not be had; that there
+    is none only where *index* is seen to be one.
+
+    Raises IndexUnreachable where it is none: a wrong URL answers like this, too.
+    """
+    names = {page: name for name, page in pages.items()}
+    missing: list[str] = []
+    found = failed = False
+    for answer in as_completed(names):
+        failed = failed or answer.exception() is not None
+        page = None if answer.exception() else answer.result()
+        found = found or page is not None
+        if page is not None:
+            yield names[answer], page
+        elif answer.exception() is None:
+            missing.append(names[answer])
+        if found:
+            yield from ((name, None) for name in missing)
+            missing.clear()
+    if missing and not failed:
+        index.probe()
+        yield from ((name, None) for name in missing)
 
 
 def _named(problem: Problem, libs: Sequence[Lib], index: Index) -> Problem:

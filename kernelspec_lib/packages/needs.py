@@ -25,24 +25,18 @@ def read(
     pins: Sequence[Pin],
     known: Callable[[Pin], Metadata | None],
     index: Index,
-    *,
-    whole: bool = True,
 ) -> Mapping[str, Metadata]:
     """What the releases that *pins* name say of themselves, by name. Raises IndexUnreachable.
 
     known: what has been read of one already, by uv or here; mostly *index* is asked for nothing.
-    whole: wheels are read whole where no part of them can be had.
     """
     found = {pin.name: known(pin) for pin in pins}
     unread = [pin for pin in pins if found[pin.name] is None and pin.files]
     if unread:
-        from kernelspec_lib.packages import ranges, sources
+        from kernelspec_lib.packages import sources
 
-        most = ranges.WHOLE if whole else 0
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            told = threads.map(
-                lambda pin: sources.read(index, pin.name, pin.files, most=most), unread
-            )
+            told = threads.map(lambda pin: sources.read(index, pin.name, pin.files), unread)
             found.update(zip((pin.name for pin in unread), told, strict=True))
     return {name: told or NOTHING for name, told in found.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 
 from packaging.requirements import Requirement
@@ -11,6 +12,8 @@ from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import early, uv
+from kernelspec_lib.packages.beside import Neighbours
+from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.problems import (
     NoSuchVersion,
     NoWheel,
@@ -69,18 +72,20 @@ def mended(
     return found
 
 
+def foresee(problem: Problem, page: Page, threads: Executor, neighbours: Neighbours) -> None:
+    """Has *threads* read what the remedy of *problem*, of a package with *page*, needs."""
+    if is_error(problem) and isinstance(problem, Mendable) and problem.remedy:
+        neighbours.foresee(page, problem.remedy, threads)
+
+
 def fitting(
-    libs: Sequence[Lib], problems: Sequence[Problem], solver: Solver
+    libs: Sequence[Lib], problems: Sequence[Problem], neighbours: Neighbours
 ) -> Mapping[str, Version] | None:
     """Remedies for *problems*, by name, that go with the others of *libs*, as far as can be told
     at once: the nearest, and the newest for what does not fit.
 
     None: there are none for the errors among them. Raises IndexUnreachable.
     """
-    # Files of releases are read where something is wrong only.
-    from kernelspec_lib.packages import beside
-
-    neighbours = beside.Neighbours(index=solver.index, target=solver.target, known=solver.said)
     wrong = [one for one in problems if is_error(one)]
     tried = dict(nearest(wrong))
     clashes = neighbours.clashes(mended(libs, wrong, tried), tried)

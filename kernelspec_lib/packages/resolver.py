@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from kernelspec_lib.packages import (
     verdicts,
 )
 from kernelspec_lib.packages import target as targets
+from kernelspec_lib.packages.beside import Neighbours
 from kernelspec_lib.packages.index import Index, IndexConfig, open_index, pages_of
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.look import Familiar, Seen, look
@@ -118,9 +120,10 @@ def resolve_with(
     begun = begun or guess.begin(project, config, environment, cache, policy)
     if begun is not None and begun.new:
         solver.refreshed.append(True)
-    seen = _seen(libs, solver, familiar, begun)
+    neighbours = Neighbours(index=index, target=target, known=solver.said)
+    seen = _seen(libs, solver, neighbours, familiar, begun)
     problems = tuple(_knowing(config, policy, one) for one in seen.problems)
-    return _locked(project, solver, policy, seen, problems)
+    return _locked(project, solver, neighbours, policy, seen, problems)
 
 
 def _extras(libs: Sequence[Lib]) -> Mapping[str, Collection[str]]:
@@ -134,6 +137,7 @@ def _extras(libs: Sequence[Lib]) -> Mapping[str, Collection[str]]:
 def _locked(
     project: KernelProject,
     solver: Solver,
+    neighbours: Neighbours,
     policy: Policy,
     seen: Seen,
     problems: tuple[Problem, ...],
@@ -146,7 +150,7 @@ def _locked(
         if any(map(is_error, problems)):
             # They are wrong, whatever else can or cannot be looked at.
             with suppress(KernelspecError):
-                problems = _mended(problems, seen.libs, solver, without_finals)
+                problems = _mended(problems, seen.libs, solver, neighbours, without_finals)
             return Unresolved(problems=problems)
         answer = early.settled(solver, seen.libs, without_finals)
         if isinstance(answer, uv.Refused):
@@ -167,11 +171,12 @@ def _mended(
     problems: tuple[Problem, ...],
     libs: Sequence[Lib],
     solver: Solver,
+    neighbours: Neighbours,
     without_finals: Sequence[str],
 ) -> tuple[Problem, ...]:
     """*problems* of the direct look, with remedies that go with the other lines, and the quarrels
     among these."""
-    fitting = remedies.fitting(libs, problems, solver)
+    fitting = remedies.fitting(libs, problems, neighbours)
     if fitting is not None:
         return remedies.told(problems, fitting)
     wrong = [one for one in problems if is_error(one)]
@@ -188,7 +193,11 @@ def _mended(
 
 
 def _seen(
-    libs: Sequence[Lib], solver: Solver, familiar: Familiar, begun: uv.Question | None
+    libs: Sequence[Lib],
+    solver: Solver,
+    neighbours: Neighbours,
+    familiar: Familiar,
+    begun: uv.Question | None,
 ) -> Seen:
     """What the direct look at *libs* finds, while uv is at work already.
 
@@ -196,7 +205,8 @@ def _seen(
     """
     try:
         with ahead.foreseeing(solver.index, solver.cache):
-            seen = look(libs, solver.index, solver.target, familiar)
+            foresee = partial(remedies.foresee, neighbours=neighbours)
+            seen = look(libs, solver.index, solver.target, familiar, foresee)
             built = [one.name for one in seen.problems if isinstance(one, SourceOnly)]
             solver.learnt.update({name: {} for name in built})
             spoilt = built or seen.trouble or any(map(is_error, seen.problems))

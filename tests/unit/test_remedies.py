@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,29 @@ def test_what_nothing_speaks_against_is_told_without_uv(
     problems = told(["torch==2.14.0", "vision==0.29.9", "numpy<2"], FRAMES, environment)
     assert remedies(problems) == {"vision": "0.29.0", "numpy": "2.2.6"}
     assert len(asked) == 1  # before the pages came
+
+
+def test_what_is_wrong_is_looked_into_while_other_pages_are_still_to_come(
+    environment: Mapping[str, str],
+) -> None:
+    wanted = {"/simple/pandas/": threading.Event(), "vision-0.29.0": threading.Event()}
+    inner, late = tree([*CATALOGUE, *FRAMES]), []
+
+    def respond(path: str, headers: Mapping[str, str]) -> Answer:
+        for part, event in wanted.items():
+            if part in path:
+                event.set()
+        if path.endswith("/ipykernel/"):
+            late.extend(part for part, event in wanted.items() if not event.wait(10))
+        return inner(path, headers)
+
+    with serving(respond) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        libs = ("ipykernel", "torch==2.14.0", "vision==0.29.9", "pands")
+        outcome = resolver.resolve(a_project(*libs), config, environment)
+    assert isinstance(outcome, Unresolved)
+    assert remedies(outcome.problems) == {"vision": "0.29.0"}
+    assert late == []
 
 
 def test_a_quarrel_among_the_other_lines_is_told_in_the_same_run(
