@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
@@ -23,7 +24,7 @@ from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.problems import OfRelease, SourceOnly
 from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.solving import Solver
-from kernelspec_lib.packages.suspects import Suspects
+from kernelspec_lib.packages.suspects import Suspects, forbids
 from kernelspec_lib.project import Lib
 from kernelspec_lib.requirement import is_pinned
 
@@ -214,7 +215,16 @@ def _is_gone(
         return False
     # An older release that has a wheel, or needs nothing of it, was always there to be taken.
     near = {problem.name, *(lib.name for lib in problem.asked_by)} & packages.keys()
-    return all(packages[name].version >= chosen[name].version for name in near)
+    older = [name for name in near if packages[name].version < chosen[name].version]
+    newer = packages.get(problem.name)
+    return all(newer is not None and _needs(chosen[name], newer) for name in older)
+
+
+def _needs(asking: Chosen, other: Chosen) -> bool:
+    """Whether *asking* needs the package of *other* itself, and admits that release."""
+    name = other.pin.name
+    needed = [need for need in asking.needs if canonicalize_name(need.name) == name]
+    return bool(needed) and not any(forbids(need, name, other.version) for need in needed)
 
 
 def _on(problem: SourceOnly, holders: Sequence[Lib]) -> SourceOnly:

@@ -79,7 +79,7 @@ class Suspects:
         forbidding = [
             parent
             for parent in one.via
-            if any(_forbids(need, name, newer) for need in askers.chosen[parent].needs)
+            if any(forbids(need, name, newer) for need in askers.chosen[parent].needs)
         ]
         if forbidding:
             lines = [lib for parent in forbidding for lib in askers.nearest(parent)]
@@ -111,11 +111,11 @@ class Suspects:
         extras = {"", *self.askers.solver.extras.get(page.name, ())}
         for need in needs.holding(told.requires, extras, target):
             other = self.askers.chosen.get(str(canonicalize_name(need.name)))
-            if other and _forbids(need, other.pin.name, other.version):
+            if other and forbids(need, other.pin.name, other.version):
                 yield other.pin.name
 
 
-def _forbids(need: Requirement, name: str, version: Version) -> bool:
-    """Whether *need* is of the package *name*, and not of *version*."""
+def forbids(need: Requirement, name: str, version: Version) -> bool:
+    """Whether *need* is of the package *name*, and does not admit *version*."""
     of_it = canonicalize_name(need.name) == name
     return of_it and not need.specifier.contains(version, prereleases=True)

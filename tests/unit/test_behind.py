@@ -34,6 +34,10 @@ FILES = [
     wheel("antique", "1.0", requires=["old<2"]),
     wheel("second-antique", "1.0", requires=["old<2"]),
     wheel("sharing", "1.0", requires=["old"]),
+    wheel("sharing", "2.0", requires=["old", "typing<2"]),
+    wheel("moving", "1.0"),
+    wheel("moving", "2.0", requires=["typing>=2"]),
+    wheel("curbing", "1.0", requires=["old<2", "moving<2"]),
     wheel("plots", "1.0", requires=["older==1.0", "drawing"]),
     wheel("drawing", "2.0", requires=["old>=2"]),
     sdist("drawing", "1.0", requires=["old"]),
@@ -191,8 +195,13 @@ def test_a_version_is_offered_if_it_resolves_with_the_other_lines(
         (("sharing", "antique"), ["antique"], "antique needs old 1.0, which has no wheel"),
         (("old", "antique"), ["antique"], "beside antique, old 1.0 has no wheel"),
         (("second-antique", "antique"), ["antique", "second-antique"], "second-antique, antique"),
+        (
+            ("moving", "sharing", "curbing"),
+            ["curbing"],
+            "curbing needs old 1.0, which has no wheel",
+        ),
     ],
-    ids=["of two that need it", "beside the line itself", "both"],
+    ids=["of two that need it", "beside the line itself", "both", "though the other one was newer"],
 )
 def test_of_the_lines_behind_a_build_the_one_that_wants_it_old_is_blamed(
     environment: Mapping[str, str], libs: tuple[str, ...], blamed: list[str], message: str
