@@ -170,7 +170,7 @@ def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Explained:
         # A remedy goes with those before it, and with some for what comes after it.
         standing |= {lib: lib for lib in blamed}
         beside = list(standing.values())
-        remedies = tuple(_remedies(blamed, beside, answers))
+        remedies = _remedies(blamed, beside, answers)
         together = () if remedies else tuple(_together(blamed, beside, answers))
         taken = remedies[:1] or together
         standing |= {one.lib: pinned(one.lib, one.version) for one in taken}
@@ -254,24 +254,25 @@ def _foresee(named: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> No
             answers.begin(_without(lib, libs))
 
 
-def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
-    """For each of *blamed* the version that all of *libs* can live with, if there is one.
+def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> tuple[Remedy, ...]:
+    """For each of *blamed* the version that all of *libs* can live with, if there is one; where
+    some have wheels, only these.
 
     Where the index or uv gives out, the quarrel is told all the same.
     """
     asked = [lib for lib in blamed if lib.requirement.specifier]
-    found = 0
+    found: dict[Remedy, bool] = {}
     with suppress(_Spent, KernelspecError):
         for lib in asked[:_MOST_REMEDIES]:
             answers.begin(_without(lib, libs))
         for lib in asked:
-            answer = answers.of(_without(lib, libs))
-            version = _versions(answer, [lib]).get(lib.name)
+            version = _versions(answers.of(_without(lib, libs)), [lib]).get(lib.name)
             if version is not None:
-                found += 1
-                yield Remedy(lib=lib, version=version)
-            if found == _MOST_REMEDIES:
-                return
+                has_wheel = answers.solver.has_wheel(lib.name, version)
+                found[Remedy(lib=lib, version=version)] = has_wheel
+            if len(found) == _MOST_REMEDIES:
+                break
+    return tuple(one for one in found if found[one] or not any(found.values()))
 
 
 def _without(lib: Lib, libs: Sequence[Lib]) -> list[Lib]:

@@ -203,6 +203,10 @@ class Solver:
             self._bar_refusing(pages[name])
         return bool(more)
 
+    def has_wheel(self, name: str, version: Version) -> bool:
+        """Whether *version* of *name* installs as it is. Raises IndexUnreachable."""
+        return self.pages([name])[name].usable(version, self.target, built=False)
+
     def _bar_refusing(self, page: Page) -> None:
         """Bars the releases of *page* whose sources refuse to be built."""
         from kernelspec_lib.packages import names

@@ -135,6 +135,14 @@ def test_a_quarrel_among_the_other_lines_is_told_in_the_same_run(
     assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"gym": "0.26.0", "alpha": "1.1"}}
 
 
+def test_a_remedy_that_has_to_be_built_is_not_offered_beside_one_that_has_not(
+    environment: Mapping[str, str],
+) -> None:
+    gym = wheel("gym", "0.18.0", requires=["alpha<2"]), sdist("gym", "0.1", requires=["alpha"])
+    problems = told(["gym==0.18.0", "alpha==2.0"], gym, environment)
+    assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"alpha": "1.1"}}
+
+
 @pytest.mark.parametrize("refused", [".metadata", ".whl"])
 def test_what_is_wrong_is_told_though_what_goes_with_it_cannot_be_looked_at(
     refused: str, environment: Mapping[str, str]
