@@ -256,10 +256,12 @@ def _remedied(
     """
     known = {one.pin.name: one.version for one in packages or ()}
     building = _built(packages or (), solver)
+    # Where something else is built in its place, nothing is won.
+    lost = {lib.name for name, lines in building.items() if name not in told for lib in lines}
     found = {}
     for name, one in told.items():
         if one.lib is not None:
-            remedy = None if name in building else known.get(name)
+            remedy = None if name in building or name in lost else known.get(name)
             # A line that bounds it from below does not mean an older one.
             bound = not is_pinned(one.lib.requirement) and bool(one.lib.requirement.specifier)
             older = remedy is not None and remedy < one.version

@@ -59,6 +59,8 @@ FILES = [
     sdist("hive", "2.0", extras={"http": []}),
     wheel("hive", "3.0", requires=["typing>=2"], extras={"http": []}),
     wheel("hive", "1.0"),
+    sdist("bridge", "1.0"),
+    wheel("bridge", "2.0", requires=["helper"]),
 ]
 
 
@@ -170,6 +172,7 @@ def test_of_what_an_extra_brings_the_line_that_wants_it_is_blamed(
         (("hive[http]==2.0", "typing==1.0"), []),
         (("late==1.2",), ["write late==0.1"]),
         (("late>=1.0",), []),
+        (("bridge==1.0",), []),
     ],
     ids=[
         "alone",
@@ -180,6 +183,7 @@ def test_of_what_an_extra_brings_the_line_that_wants_it_is_blamed(
         "none with its extra",
         "an older one",
         "none below its bound",
+        "none that has something else built",
     ],
 )
 def test_a_version_is_offered_if_it_resolves_with_the_other_lines(
