@@ -160,9 +160,10 @@ def _extras(lib: Lib | None) -> str:
 
 
 def _remedy(name: str, remedy: Version | None, newest: Version | None, python: str) -> str:
-    """What to write in place of *name*, extras included. newest: of those that install."""
+    """What to write in place of *name*, extras included. newest: of those that install as they
+    are."""
     if remedy is not None:
-        return f"write {name}=={remedy}"
+        return f"write {name}=={remedy}{'' if newest else ', which has sources only and is built'}"
     if newest is None:
         return (
             f"no release of {name} installs on {python} without being built: "

@@ -152,7 +152,7 @@ def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:
         reason = _withdrawn(files)
         if (pinned or reason is None) and _installs(files, target):
             if reason is not None:
-                newest, remedy = page.newest_for(target), nearest(lib, page, target)
+                newest, remedy = page.newest_for(target), _remedy(lib, page, target)
                 yield Yanked(
                     lib=lib, name=lib.name, version=version, reason=reason,
                     newest=newest, remedy=remedy,
@@ -168,7 +168,7 @@ def _of_none(
     standing = [one for one in matching if pinned or _withdrawn(page.of(one)) is None]
     if not standing:
         withdrawn = matching[0] if matching else None
-        newest, remedy = page.newest_for(target), nearest(lib, page, target)
+        newest, remedy = page.newest_for(target), _remedy(lib, page, target)
         yield NoSuchVersion(lib=lib, newest=newest, withdrawn=withdrawn, remedy=remedy)
         return
     finals = [one for one in standing if not one.is_prerelease]
@@ -190,10 +190,20 @@ def _matching(lib: Lib, page: Page) -> Iterator[Version]:
             yield version
 
 
-def nearest(lib: Lib, page: Page, target: Target) -> Version | None:
+def _remedy(lib: Lib, page: Page, target: Target) -> Version | None:
+    """The nearest final release; where none installs as it is, of those with sources only."""
+    if (installing := nearest(lib, page, target)) is not None:
+        return installing
+    from kernelspec_lib.packages import names
+
+    return None if page.name in names.PLACEHOLDERS else nearest(lib, page, target, built=True)
+
+
+def nearest(lib: Lib, page: Page, target: Target, *, built: bool = False) -> Version | None:
     """The final release that installs and comes nearest to the one that *lib* names.
 
-    The newest where it names none; None where nothing installs.
+    The newest where it names none; None where nothing installs. built: those that have sources for
+    the target do, too.
     """
     named = [_named_version(one) for one in lib.requirement.specifier if one.operator != "!="]
     wanted = next((one for one in named if one is not None), None)
@@ -207,11 +217,8 @@ def nearest(lib: Lib, page: Page, target: Target) -> Version | None:
     if wanted in page.releases:
         # It is there, and too old: what is older still knows less of the target, if it says so.
         likest.sort(key=lambda one: one <= wanted)
-    for version in likest:
-        files = page.of(version)
-        if _withdrawn(files) is None and _installs(files, target):
-            return version
-    return None
+    standing = (one for one in likest if _withdrawn(page.of(one)) is None)
+    return next((one for one in standing if page.usable(one, target, built=built)), None)
 
 
 def _named_version(specifier: Specifier) -> Version | None:
@@ -261,7 +268,7 @@ def _unusable(lib: Lib, page: Page, candidates: Sequence[Version], target: Targe
         version=version,
         requires_python=page.of(version)[0].requires_python,
         newest=page.newest_for(target),
-        remedy=nearest(lib, page, target),
+        remedy=_remedy(lib, page, target),
     )
 
 
@@ -281,7 +288,7 @@ def _no_wheel(
         version=version,
         offers=tuple(sorted({one.tags for one in files if one.tags is not None})),
         newest=page.newest_for(target),
-        remedy=nearest(lib, page, target) if lib else None,
+        remedy=_remedy(lib, page, target) if lib else None,
         asked_by=asked_by,
         glibc=None if target.musl else _wanted_glibc(files, target),
     )
@@ -325,7 +332,7 @@ def recheck(
                 version=version,
                 requires_python=files[0].requires_python,
                 newest=page.newest_for(target),
-                remedy=nearest(lib, page, target) if lib else None,
+                remedy=_remedy(lib, page, target) if lib else None,
                 asked_by=roots[name],
             )
         else:

@@ -38,11 +38,12 @@ class NoSuchVersion:
     code: ClassVar[str] = "KS301"
     lib: Lib
     newest: Version | None
-    """The newest that installs on the target; None: there is none."""
+    """The newest that installs on the target as it is; None: there is none."""
     withdrawn: Version | None = None
     """The newest that the line would admit if its authors had not withdrawn it."""
     remedy: Version | None = None
-    """A release to take instead; None: none is known."""
+    """A release to take instead, which has sources only where none installs as it is; None: none is
+    known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +55,10 @@ class ReleaseProblem:
     name: str
     version: Version
     newest: Version | None
-    """The newest that installs on the target; None: there is none."""
+    """The newest that installs on the target as it is; None: there is none."""
     remedy: Version | None = None
-    """To write in place of the line, or of the only one in *asked_by*; None: none is known."""
+    """To write in place of the line, or of the only one in *asked_by*; it has sources only where no
+    release installs as it is. None: none is known."""
     asked_by: tuple[Lib, ...] = ()
 
 

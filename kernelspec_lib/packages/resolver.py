@@ -224,7 +224,11 @@ def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:
     if isinstance(problem, UnknownLib):
         # What is unknown here may be known to an index that only pip asks.
         return replace(problem, elsewhere=config.extra_urls)
-    if isinstance(problem, SourceOnly) and not policy.source_only:
+    if policy.source_only:
+        return problem
+    if isinstance(problem, remedies.Mendable) and problem.newest is None:
+        problem = replace(problem, remedy=None)  # it would have to be built
+    if isinstance(problem, SourceOnly):
         return SourceRefused(
             lib=problem.lib,
             name=problem.name,

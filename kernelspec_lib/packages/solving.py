@@ -53,7 +53,8 @@ class Solver:
     """Not empty: uv has asked the index for everything in this run, and need not do so again."""
     finals_only: bool = False
     preferred: Mapping[str, Version] = field(default_factory=dict)
-    """By name, releases that are taken where they can be. Nothing of these names is built."""
+    """By name, releases that are taken where they can be. Of these names nothing is built that has
+    wheels for the target."""
     left: Callable[[], float] = lambda: uv.TIMEOUT
     """Seconds for which one more run of uv is waited for."""
     ahead: list[uv.Compiled | uv.Refused] = field(default_factory=list)
@@ -196,8 +197,13 @@ class Solver:
 
     def let_build(self, names: Sequence[str]) -> bool:
         """Lets those of *names* be built that have sources; False: none of them has."""
-        pages = self.pages([name for name in names if name not in self.preferred])
-        more = [name for name, page in pages.items() if page.has_source_for(self.target)]
+        pages = self.pages(names)
+        more = [
+            name
+            for name, page in pages.items()
+            if page.has_source_for(self.target)
+            and (name not in self.preferred or page.newest_for(self.target) is None)
+        ]
         for name in more:
             self.learnt.setdefault(name, dict(self.reader.known.get(name, {})))
             self._bar_refusing(pages[name])

@@ -53,6 +53,12 @@ ONE, TWO = Version("1.0"), Version("2.0")
             "library or python_version",
         ),
         (
+            NoSuchVersion(lib=NUMPY, newest=None, remedy=ONE),
+            "KS301",
+            "numpy==9.9 has no release",
+            "write numpy==1.0, which has sources only and is built",
+        ),
+        (
             NoSuchVersion(lib=NUMPY, newest=ONE, remedy=ONE, withdrawn=TWO),
             "KS301",
             "every release that numpy==9.9 admits was withdrawn by its authors",

@@ -16,6 +16,7 @@ from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.problems import Conflict, Problem, UnknownLib, Yanked
 from kernelspec_lib.packages.resolver import Unresolved
+from kernelspec_lib.policy import Policy
 from tests.catalogue import CATALOGUE
 from tests.package_index import Answer, PackageFile, sdist, serving, tree, wheel
 from tests.projects import a_project
@@ -38,11 +39,17 @@ def environment(tmp_path: Path) -> Mapping[str, str]:
 
 
 def told(
-    libs: Sequence[str], files: Sequence[PackageFile], environment: Mapping[str, str]
+    libs: Sequence[str],
+    files: Sequence[PackageFile],
+    environment: Mapping[str, str],
+    *,
+    source_only: bool = True,
 ) -> Sequence[Problem]:
     with serving(tree([*CATALOGUE, *files])) as server:
         config = IndexConfig(url=server.url, origin="--index-url")
-        outcome = resolver.resolve(a_project("ipykernel", *libs), config, environment)
+        project = a_project("ipykernel", *libs)
+        policy = Policy(source_only=source_only)
+        outcome = resolver.resolve(project, config, environment, policy=policy)
     assert isinstance(outcome, Unresolved), outcome
     assert outcome.trouble is None
     return outcome.problems
@@ -133,6 +140,30 @@ def test_a_quarrel_among_the_other_lines_is_told_in_the_same_run(
     problems = told(["numpy==9.9", "gym==0.18.0", "alpha==2.0"], gym, environment)
     assert remedies(problems) == {"numpy": "2.3.1"}
     assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"gym": "0.26.0", "alpha": "1.1"}}
+
+
+@pytest.mark.parametrize(
+    ("libs", "remedy"),
+    [
+        (["cluster==1.6.1+cpu"], "1.6.1"),
+        (["cluster==1.7+cpu"], "1.8"),
+        (["cluster==1.6.1+cpu", "alpha==2.0"], "1.8"),
+        (["sklearn==9.9"], None),
+    ],
+    ids=["the same release", "the nearest", "the other lines admit", "an empty package"],
+)
+def test_where_no_release_has_a_wheel_one_with_sources_is_offered(
+    libs: Sequence[str], remedy: str | None, environment: Mapping[str, str]
+) -> None:
+    cluster = (
+        sdist("cluster", "1.6.1", requires=["alpha<2"]),
+        sdist("cluster", "1.8", requires=["alpha", "common>=2"]),
+        sdist("sklearn", "0.0"),
+    )
+    problems = told(libs, cluster, environment)
+    assert list(remedies(problems).values()) == [remedy]
+    problems = told(libs, cluster, environment, source_only=False)
+    assert list(remedies(problems).values()) == [None]
 
 
 def test_a_remedy_that_has_to_be_built_is_not_offered_beside_one_that_has_not(
