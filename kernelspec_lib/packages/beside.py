@@ -1,8 +1,9 @@
-"""Whether lines go together as far as the pinned ones say themselves: the first step of many.
+"""Whether lines go together as far as the pinned ones say themselves: the first steps of many.
 
 To resolve anew takes as long as uv takes, and a mistyped pin is to be told before that. What the
-pinned releases need of the other lines is read in one round of requests; whoever finds a quarrel
-here asks uv, and where there is none there was hardly ever one further down.
+pinned releases need of the other lines is read in one round of requests; where pins stay as they
+are, what the new ones need is looked at against them, too, in one round more. Whoever finds a
+quarrel here asks uv, and where there is none there was hardly ever one further down.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -27,6 +30,16 @@ from kernelspec_lib.project import Lib
 from kernelspec_lib.requirement import is_pinned
 
 _EXACT = ("==", "===", "~=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Lines that are to go together. All by name."""
+
+    bounds: Mapping[str, SpecifierSet]
+    pages: Mapping[str, Page]
+    pins: Mapping[str, Version]
+    """Of those that admit one release, or a series of which all need about the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +71,27 @@ class Neighbours:
         pages = every_page(self.index, bounds)
         told = {lib.name for lib in libs if _is_narrow(lib.requirement)}
         pins = {name: one for name in told if (one := pages[name].newest_in(bounds[name]))}
+        lines = _Lines(bounds=bounds, pages=pages, pins=pins)
         needed = needs.counted(self._read(pins, pages), extras, self.target)
         found: list[Collection[str]] = []
         others: dict[str, dict[str, SpecifierSet]] = {}
         for name, need in ((name, need) for name, some in needed.items() for need in some):
             other = str(canonicalize_name(need.name))
-            if other in bounds:
-                quick = other in pins and _admits(need.specifier, pins[other])
-                if not quick and not self._has(pages[other], bounds[other] & need.specifier):
-                    found.append((name, other))
-            else:
+            if other not in bounds:
                 wanting = others.setdefault(other, {})
                 wanting[name] = wanting.get(name, SpecifierSet()) & need.specifier
+            elif self._speaks_against(need, lines):
+                found.append((name, other))
         found += [some.keys() for some in others.values() if not _can_be(some.values())]
-        return found or self._missing(others, new)
+        return found or self._missing(others, new) or self._further(others, lines, new)
+
+    def _speaks_against(self, need: Requirement, lines: _Lines) -> bool:
+        """Whether one of *lines* is of the package of *need*, and cannot be as that wants it."""
+        name = str(canonicalize_name(need.name))
+        if name not in lines.bounds:
+            return False
+        quick = name in lines.pins and _admits(need.specifier, lines.pins[name])
+        return not quick and not self._has(lines.pages[name], lines.bounds[name] & need.specifier)
 
     def _missing(
         self, needed: Mapping[str, Mapping[str, SpecifierSet]], new: Collection[str]
@@ -88,6 +108,58 @@ class Neighbours:
         ]
         pages = every_page(self.index.recent(), {other for _, other, _ in exact})
         return [(name, other) for name, other, bound in exact if not self._has(pages[other], bound)]
+
+    def _further(
+        self,
+        needed: Mapping[str, Mapping[str, SpecifierSet]],
+        lines: _Lines,
+        new: Collection[str],
+    ) -> Sequence[Collection[str]]:
+        """The names of who needs what speaks against *lines* itself, and of these lines.
+
+        Looked at is what *new* ones need beside pins that stay as they are. Arguments: as of
+        `_missing`.
+        """
+        if lines.pins.keys() <= set(new):
+            return []
+        wanted = {
+            other: _together(some.values())
+            for other, some in needed.items()
+            if not some.keys().isdisjoint(new)
+        }
+        # What both ends speak against, what lies between them hardly ever admits.
+        newest = self._against(wanted, lines, newest=True)
+        oldest = self._against({name: wanted[name] for name in newest}, lines, newest=False)
+        both = {name: newest[name] & oldest[name] for name in oldest}
+        return [(*needed[name], *against) for name, against in both.items() if against]
+
+    def _against(
+        self, wanted: Mapping[str, SpecifierSet], lines: _Lines, *, newest: bool
+    ) -> Mapping[str, set[str]]:
+        """Of what is *wanted*, by name, the names of *lines* that its newest or oldest release
+        speaks against, if there are any."""
+        pages = every_page(self.index.recent(), wanted)
+        ends = {name: self._end(pages[name], wanted[name], newest=newest) for name in wanted}
+        pins = {name: one for name, one in ends.items() if one is not None}
+        needed = needs.counted(self._read(pins, pages), {}, self.target)
+        found = {
+            name: {
+                str(canonicalize_name(need.name))
+                for need in some
+                if self._speaks_against(need, lines)
+            }
+            for name, some in needed.items()
+        }
+        return {name: against for name, against in found.items() if against}
+
+    def _end(self, page: Page, bound: SpecifierSet, *, newest: bool) -> Version | None:
+        """The newest or the oldest final release of *page* in *bound* that installs as it is."""
+        for one in sorted(page.releases, reverse=newest):
+            if bound.contains(one, prereleases=False) and any(
+                file.installs(self.target) and file.yanked is None for file in page.of(one)
+            ):
+                return one
+        return None
 
     def _has(self, page: Page, specifier: SpecifierSet) -> bool:
         """Whether *page* has a release in *specifier* for the target, built or not."""
@@ -131,12 +203,14 @@ def _can_be(bounds: Iterable[SpecifierSet]) -> bool:
 
     A range that has one has its own lower end, or what comes next to it.
     """
-    every = SpecifierSet()
-    for one in bounds:
-        every &= one
+    every = _together(bounds)
     ends = [one.version.removesuffix(".*") for one in every]
     near = [f"{end}{more}" for end in ("0", *ends) for more in ("", ".0.0.1")]
     return not ends or any(_admits(every, one) for one in map(version, near) if one)
+
+
+def _together(bounds: Iterable[SpecifierSet]) -> SpecifierSet:
+    return reduce(and_, bounds, SpecifierSet())
 
 
 def _admits(specifier: SpecifierSet, version: Version) -> bool:

@@ -81,26 +81,42 @@ def foresee(problem: Problem, page: Page, threads: Executor, neighbours: Neighbo
 def fitting(
     libs: Sequence[Lib], problems: Sequence[Problem], neighbours: Neighbours
 ) -> Mapping[str, Version] | None:
-    """Remedies for *problems*, by name, that go with the others of *libs*, as far as can be told
-    at once: the nearest, and the newest for what does not fit.
+    """Remedies for the errors among *problems*, by name, that go with the others of *libs*, as far
+    as can be told at once: the nearest, and the newest for what does not fit.
 
-    None: there are none for the errors among them. Raises IndexUnreachable.
+    None: there are none. Raises IndexUnreachable.
     """
     wrong = [one for one in problems if is_error(one)]
     tried = dict(nearest(wrong))
     clashes = neighbours.clashes(mended(libs, wrong, tried), tried)
     newest = {
-        one.lib.name: one.newest
-        for one in _mendable(wrong)
-        if one.lib and one.newest and any(one.lib.name in clash for clash in clashes)
+        name: one for name, one in _newest(wrong).items() if any(name in clash for clash in clashes)
     }
     if clashes and all(not newest.keys().isdisjoint(clash) for clash in clashes):
         tried |= newest
         clashes = neighbours.clashes(mended(libs, wrong, tried), tried)
-    if clashes:
-        return None
-    every = {**nearest(problems), **tried}
-    return tried if neighbours.clashes(mended(libs, problems, every), every) else every
+    return None if clashes else tried
+
+
+def with_warnings(
+    libs: Sequence[Lib],
+    problems: Sequence[Problem],
+    taken: Mapping[str, Version],
+    neighbours: Neighbours,
+) -> Mapping[str, Version]:
+    """*taken*, the remedies for the errors among *problems*, and for the warnings those that go
+    with them: the nearest, or the newest. Arguments and exceptions: as of `fitting`."""
+    mild = [one for one in problems if not is_error(one)]
+    found = dict(nearest(mild))
+    for others in (_newest(mild), {}) if found else ():
+        every = {**found, **taken}
+        clashes = neighbours.clashes(mended(libs, problems, every), every)
+        doubted = found.keys() & {name for clash in clashes for name in clash}
+        if not doubted:
+            break
+        fitting = {name: one for name, one in found.items() if name not in doubted}
+        found = fitting | {name: others[name] for name in doubted & others.keys()}
+    return {**found, **taken}
 
 
 def replacing(
@@ -146,13 +162,18 @@ def chosen(answer: uv.Compiled | uv.Refused, asked: Solver) -> Mapping[str, Vers
 
 
 def told(problems: Sequence[Problem], versions: Mapping[str, Version]) -> tuple[Problem, ...]:
-    """*problems*, with the remedies in *versions*, by name: errors with no other ones."""
+    """*problems*, with the remedies in *versions*, by name, and no other ones."""
     return tuple(
         replace(one, remedy=versions.get(one.lib.name))
-        if isinstance(one, Mendable) and one.lib and (is_error(one) or one.lib.name in versions)
+        if isinstance(one, Mendable) and one.lib
         else one
         for one in problems
     )
+
+
+def _newest(problems: Sequence[Problem]) -> Mapping[str, Version]:
+    """The newest releases that *problems* name, by the name of the library."""
+    return {one.lib.name: one.newest for one in _mendable(problems) if one.lib and one.newest}
 
 
 def _mendable(problems: Sequence[Problem]) -> Iterator[Mendable]:

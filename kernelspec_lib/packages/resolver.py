@@ -178,7 +178,8 @@ def _mended(
     among these."""
     fitting = remedies.fitting(libs, problems, neighbours)
     if fitting is not None:
-        return remedies.told(problems, fitting)
+        every = remedies.with_warnings(libs, problems, fitting, neighbours)
+        return remedies.told(problems, every)
     wrong = [one for one in problems if is_error(one)]
     asked = remedies.preferring(remedies.nearest(wrong), solver)
     rest: Sequence[Lib] = remedies.mended(libs, wrong, {})
@@ -189,7 +190,9 @@ def _mended(
         quarrels, rest = told.problems, told.libs
         answer = early.settled(asked, rest, without_finals) if rest else answer
     quarrels = [replace(one, alone=False) if isinstance(one, Conflict) else one for one in quarrels]
-    return (*remedies.told(problems, remedies.chosen(answer, asked)), *quarrels)
+    taken = remedies.chosen(answer, asked)
+    every = remedies.with_warnings(libs, problems, taken, neighbours)
+    return (*remedies.told(problems, every), *quarrels)
 
 
 def _seen(

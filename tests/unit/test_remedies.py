@@ -227,6 +227,31 @@ def test_a_remedy_goes_with_what_other_lines_need_besides(environment: Mapping[s
     assert (remedies(problems), quarrels(problems)) == ({"flow": "3.0"}, {})
 
 
+@pytest.mark.parametrize(
+    ("libs", "expected"),
+    [
+        (["flow==1.0", "alpha==1.0"], {"flow": "3.0"}),
+        (["flow==1.0", "alpha==2.0"], {"flow": "2.0"}),
+        (["flow==1.0", "numpy==2.2.6"], {"flow": "2.0"}),
+    ],
+    ids=["all of it", "none of it", "some of it"],
+)
+def test_what_a_remedy_needs_goes_with_the_pins_that_stay(
+    libs: Sequence[str], expected: Mapping[str, str], environment: Mapping[str, str]
+) -> None:
+    flow = (
+        wheel("flow", "1.0", tag=OLD),
+        wheel("flow", "2.0", requires=["grad>=1"]),
+        wheel("flow", "3.0"),
+        wheel("grad", "0.9"),
+        wheel("grad", "1.0", yanked="by mistake"),
+        wheel("grad", "1.1", requires=["alpha>=2"]),
+        wheel("grad", "2.0", requires=["alpha>=2", "numpy>=2.3"]),
+    )
+    problems = told(libs, flow, environment)
+    assert (remedies(problems), quarrels(problems)) == (expected, {})
+
+
 def test_what_only_one_line_needs_and_cannot_be_had_is_told_in_the_same_run(
     environment: Mapping[str, str],
 ) -> None:
@@ -323,6 +348,25 @@ def test_what_a_withdrawn_release_pins_does_not_bind_the_remedy(
     assert isinstance(outcome, Lock), outcome
     own = [one for one in outcome.warnings if isinstance(one, Yanked) and one.lib]
     assert [str(one.remedy) for one in own] == ["1.2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"), [("old==1.1", "2.0"), ("bound==1.1", None), ("free==1.1", "1.5")]
+)
+def test_beside_an_error_a_warning_offers_what_goes_with_the_other_lines(
+    line: str, remedy: str | None, environment: Mapping[str, str]
+) -> None:
+    files = [
+        *(wheel(name, "1.1", yanked="by mistake") for name in ("old", "bound", "free")),
+        wheel("old", "1.5", requires=["alpha>=2"]),
+        wheel("old", "2.0"),
+        wheel("bound", "1.5", requires=["alpha>=2"]),
+        wheel("bound", "2.0", requires=["alpha>=2"]),
+        wheel("free", "1.5", requires=["alpha<2"]),
+        wheel("free", "2.0"),
+    ]
+    found = remedies(told([line, "alpha==1.0", "numpy==9.9"], files, environment))
+    assert found == {line.partition("=")[0]: remedy, "numpy": "2.3.1"}
 
 
 @pytest.mark.parametrize("others", [(), ("frame==1.0",)])
