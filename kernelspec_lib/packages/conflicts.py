@@ -45,7 +45,11 @@ class _Purse:
 
     def spend(self) -> bool:
         self.runs -= 1
-        return self.runs >= 0 and self.now() < self.deadline
+        return self.runs >= 0 and self.left() > 0
+
+    def left(self) -> float:
+        """Seconds."""
+        return self.deadline - self.now()
 
 
 class _Spent(Exception):
@@ -72,7 +76,7 @@ class _Answers:
         if key not in self.begun:
             if not self.purse.spend():
                 raise _Spent
-            apart = self.solver.apart()
+            apart = self.solver.apart(self.purse.left)
             answer = self.threads.hand_out(partial(_settled, apart, libs))
             self.begun[key] = _Asked(solver=apart, answer=answer)
         return self.begun[key]
@@ -82,7 +86,8 @@ class _Answers:
         asked = self.begin(libs)
         answer = asked.answer()
         if isinstance(answer, KernelspecError):
-            raise answer
+            # What uv was at work on when time was up says nothing of the index.
+            raise answer if self.purse.left() > 0 else _Spent
         self.solver.take(asked.solver)
         if isinstance(answer, uv.Refused):
             self.note(answer)
@@ -116,10 +121,16 @@ class _Asked:
 @dataclass(kw_only=True)
 class _Search:
     answers: _Answers
+    least: Sequence[Lib] = ()
+    """The fewest lines of which it is known by now that they quarrel."""
 
     def quarrel(self, libs: Sequence[Lib]) -> bool:
         """Whether *libs* cannot stand together. Raises _Spent."""
-        return bool(libs) and isinstance(self.answers.of(libs), uv.Refused)
+        if not libs or not isinstance(self.answers.of(libs), uv.Refused):
+            return False
+        if not self.least or len(libs) < len(self.least):
+            self.least = libs
+        return True
 
     def fewest(self, fixed: Sequence[Lib], libs: Sequence[Lib], *, grown: bool) -> list[Lib]:
         """As few of *libs* as quarrel beside *fixed*.
@@ -210,10 +221,12 @@ def _quarrels(
     try:
         for _ in range(_MOST_QUARRELS):
             blamed = _blamed(text, rest, answers)
+            if not blamed:
+                break
+            found.append((blamed, text))
             said = answers.of(blamed)
-            found.append(
-                (blamed, said.text if isinstance(said, uv.Refused) and said.text else text)
-            )
+            if isinstance(said, uv.Refused) and said.text:
+                found[-1] = (blamed, said.text)
             # A line that says no version may quarrel with more lines, and all of these are told.
             to_change = [lib for lib in blamed if lib.requirement.specifier] or blamed
             rest = [lib for lib in rest if lib not in to_change]
@@ -222,21 +235,26 @@ def _quarrels(
                 break
             text = others.text
     except _Spent:
-        return found or [(tuple(_named(refusal, libs)), refusal)]
+        pass
     except KernelspecError:
         if not found:
             raise
-    return found
+    return found or [(tuple(_named(refusal, libs)), refusal)]
 
 
 def _blamed(refusal: str, libs: Sequence[Lib], answers: _Answers) -> tuple[Lib, ...]:
-    """As few of *libs*, which uv refuses with *refusal*, as quarrel. Raises _Spent."""
+    """As few of *libs*, which uv refuses with *refusal*, as quarrel; where time is up, as few as
+    are known to."""
     search = _Search(answers=answers)
     named = _named(refusal, libs)
-    if 1 < len(named) <= _FEW:
-        _foresee(named, libs, answers)
-    within = named if search.quarrel(named) else list(libs)
-    return tuple(sorted(search.fewest([], within, grown=False), key=libs.index))
+    try:
+        if 1 < len(named) <= _FEW:
+            _foresee(named, libs, answers)
+        within = named if search.quarrel(named) else list(libs)
+        blamed: Sequence[Lib] = search.fewest([], within, grown=False)
+    except _Spent:
+        blamed = search.least
+    return tuple(sorted(blamed, key=libs.index))
 
 
 def _named(refusal: str, libs: Sequence[Lib]) -> list[Lib]:

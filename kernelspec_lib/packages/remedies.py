@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -30,6 +31,8 @@ from kernelspec_lib.project import Lib
 
 Mendable = NoSuchVersion | NoWheel | OtherPython | SourceOnly | SourceRefused | Yanked
 """Another version may help."""
+_MOST_SECONDS = 30.0
+"""For which uv is waited for, to say which."""
 
 
 def loosened(lib: Lib) -> Lib:
@@ -141,8 +144,8 @@ def replacing(
 
 
 def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
-    """*solver*, that takes *versions* where it can, and of their names nothing that has to be built
-    and no pre-release."""
+    """*solver*, that takes *versions* where it can, and of their names no pre-release, and nothing
+    that has to be built if there is anything else. It waits for uv for some seconds only."""
     learnt = {name: one for name, one in solver.learnt.items() if name not in versions}
     early = {
         f"{name}!={version}": None
@@ -150,8 +153,15 @@ def preferring(versions: Mapping[str, Version], solver: Solver) -> Solver:
         for version in page.releases
         if version.is_prerelease
     }
-    constraints = {**solver.barred, **early}
-    return replace(solver, preferred=versions, learnt=learnt, constraints=constraints, ahead=[])
+    deadline = time.monotonic() + _MOST_SECONDS
+    return replace(
+        solver,
+        preferred=versions,
+        learnt=learnt,
+        constraints={**solver.barred, **early},
+        ahead=[],
+        left=lambda: deadline - time.monotonic(),
+    )
 
 
 def chosen(answer: uv.Compiled | uv.Refused, asked: Solver) -> Mapping[str, Version]:

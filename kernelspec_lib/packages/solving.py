@@ -94,14 +94,15 @@ class Solver:
             return answer
         return uv.Refused(text="") if self.unfit(answer) else answer
 
-    def apart(self) -> Solver:
-        """One that knows the same, and learns for itself, in a thread of its own."""
+    def apart(self, left: Callable[[], float]) -> Solver:
+        """One that knows the same, and learns for itself, in a thread of its own. left: its own."""
         return replace(
             self,
             learnt={name: dict(releases) for name, releases in self.learnt.items()},
             constraints=dict(self.barred),
             foreseen=set(self.foreseen),
             refreshed=list(self.refreshed),
+            left=left,
             ahead=[],
         )
 
@@ -197,13 +198,11 @@ class Solver:
 
     def let_build(self, names: Sequence[str]) -> bool:
         """Lets those of *names* be built that have sources; False: none of them has."""
-        pages = self.pages(names)
-        more = [
-            name
-            for name, page in pages.items()
-            if page.has_source_for(self.target)
-            and (name not in self.preferred or page.newest_for(self.target) is None)
+        pages, target = self.pages(names), self.target
+        spared = [
+            name for name in pages if name in self.preferred and pages[name].newest_for(target)
         ]
+        more = [name for name in pages if name not in spared and pages[name].has_source_for(target)]
         for name in more:
             self.learnt.setdefault(name, dict(self.reader.known.get(name, {})))
             self._bar_refusing(pages[name])

@@ -32,7 +32,8 @@ class Rules:
         self.foes = set(foes)
         self.calls = 0
 
-    def apart(self) -> Rules:
+    def apart(self, left: Callable[[], float]) -> Rules:
+        self.left = left
         return self
 
     def take(self, other: Rules) -> None:
@@ -196,6 +197,25 @@ def test_where_time_is_up_uv_s_words_must_do() -> None:
     )
     assert conflict.libs == project.libs[:2]
     assert conflict.remedies == ()
+
+
+def test_uv_is_not_waited_for_when_time_is_up_and_what_is_known_by_then_is_told() -> None:
+    clock = [0.0]
+
+    class Slow(Rules):
+        """Of fewer than eight lines uv comes to no end."""
+
+        def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+            if len(wanted) < 8:
+                clock[0] += max(0.1, self.left())
+                raise IndexUnreachable("https://index.example/simple", "timed out", "try again")
+            return super().answer(wanted)
+
+    libs = a_project(*MANY[:20]).libs
+    (conflict,) = explained(REFUSAL, libs, Slow("lib3==1", "lib5==1"), lambda: clock[0])
+    assert {"lib3", "lib5"} <= {lib.name for lib in conflict.libs}
+    assert len(conflict.libs) < 15
+    assert clock[0] < 32
 
 
 class Several(Rules):

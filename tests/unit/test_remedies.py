@@ -110,6 +110,21 @@ def test_what_nothing_speaks_against_is_told_without_uv(
     assert len(asked) == 1  # before the pages came
 
 
+def test_uv_is_not_waited_for_forever_where_a_remedy_is_all_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]
+) -> None:
+    waited, answer = [], uv.Question.answer
+
+    def timed(question: uv.Question, timeout: float = uv.TIMEOUT) -> uv.Compiled | uv.Refused:
+        waited.append(timeout)
+        return answer(question, timeout)
+
+    monkeypatch.setattr(uv.Question, "answer", timed)
+    assert remedies(told(["torch==2.13.0", "vision==0.9.1"], FRAMES, environment))
+    assert len(waited) == 1
+    assert max(waited) <= 30
+
+
 def test_what_is_wrong_is_looked_into_while_other_pages_are_still_to_come(
     environment: Mapping[str, str],
 ) -> None:
