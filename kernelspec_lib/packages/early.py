@@ -49,8 +49,8 @@ def finals(
     early = [
         pin for pin in answer.pins if Version(pin.version).is_prerelease and pin.name not in asked
     ]
-    needed = [*wanted, *_needed(answer, solver)] if early else []
-    meant = {pin.name for pin in early if _is_meant(pin.name, needed, solver)}
+    bounds = [*wanted, *needed(answer, solver)] if early else []
+    meant = {pin.name for pin in early if _is_meant(pin.name, bounds, solver)}
     if len(meant) == len(early):
         return answer
     firm: uv.Compiled | uv.Refused = answer
@@ -76,7 +76,7 @@ def _missed(refused: uv.Refused, solver: Solver) -> set[str]:
     return {name for name, named in told.items() if named or _is_meant(name, (), solver)}
 
 
-def _needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
+def needed(answer: uv.Compiled, solver: Solver) -> Iterator[Requirement]:
     """What the releases in *answer* need of each other."""
     told = needs.read(answer.pins, solver.said, solver.index)
     for some in needs.counted(told, solver.extras, solver.target).values():

@@ -39,7 +39,7 @@ def get_ready() -> None:
 
 
 def among(
-    pins: Sequence[Pin], said: Callable[[Pin], Metadata | None], index: Index, target: Target
+    pins: Iterable[Pin], said: Callable[[Pin], Metadata | None], index: Index, target: Target
 ) -> Mapping[str, str]:
     """By name, those of *pins* that pip of *target* refuses, with the requirement it cannot read.
 
@@ -97,6 +97,8 @@ def minds(target: Target) -> bool:
 
 def _is_doubtful(pin: Pin, said: Metadata | None) -> bool:
     """Whether *pin* may be refused. uv never mends a version away: without one, nothing was."""
+    if said and said.unreadable:
+        return bool(pin.files)
     if not pin.files or (pin.uploaded is not None and pin.uploaded >= REFUSED_SINCE):
         return False
     named = (text.partition(";")[0] for text in said.requires) if said else ()

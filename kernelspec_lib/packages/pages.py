@@ -91,6 +91,14 @@ class Page:
             for one in files
         )
 
+    def without_sources(self, target: Target) -> Iterator[Version]:
+        """The releases that install on *target* as they are, and that it cannot build."""
+        for version, files in self.releases.items():
+            standing = (one for one in files if one.yanked is None)
+            built = any(one.is_source_for(target) for one in files)
+            if not built and any(one.installs(target) for one in standing):
+                yield version
+
     def newest_in(self, specifier: SpecifierSet) -> Version | None:
         """The newest release in *specifier*, pre-releases included; None: there is none."""
         admitted = (one for one in self.releases if specifier.contains(one, prereleases=True))

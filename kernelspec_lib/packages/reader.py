@@ -6,9 +6,9 @@ would be a run of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from kernelspec_lib.packages.archives import Archives
 from kernelspec_lib.packages.index import Index, IndexConfig
 from kernelspec_lib.packages.metadata import Metadata, Trust
 from kernelspec_lib.packages.pages import File, Page
+from kernelspec_lib.packages.pylock import Pin
 from kernelspec_lib.packages.readings import Readings
 from kernelspec_lib.packages.settings import CONNECTIONS
 from kernelspec_lib.packages.target import Target
@@ -38,6 +39,8 @@ class Reader:
     """uv's."""
     known: dict[str, dict[Version, Metadata]] = field(default_factory=dict)
     """By name, what was read in this run."""
+    unsourced: dict[str, tuple[Version, ...]] = field(default_factory=dict)
+    """By name, the releases that have wheels for the target alone."""
     readings: Readings = field(init=False)
     archives: Archives = field(init=False)
 
@@ -54,6 +57,20 @@ class Reader:
         """As `read`, of all that is *wanted*, side by side."""
         with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
             return list(threads.map(lambda one: self.read(*one), wanted))
+
+    def without_sources(self, names: Collection[str]) -> list[tuple[str, Version]]:
+        """The releases of *names* that have wheels alone. Raises IndexUnreachable."""
+        for name in names:
+            if name not in self.unsourced:
+                page = self.index.page(name) or Page(name=name)
+                self.unsourced[name] = tuple(page.without_sources(self.target))
+        return [(name, version) for name in names for version in self.unsourced[name]]
+
+    def with_wheels(self, pin: Pin) -> Pin:
+        """*pin*, with the wheels for the target that its page has. Raises IndexUnreachable."""
+        page = self.index.page(pin.name) or Page(name=pin.name)
+        files = (one for one in page.of(Version(pin.version)) if one.installs(self.target))
+        return replace(pin, files=tuple(files))
 
     def read_below(
         self,

@@ -156,6 +156,10 @@ def _locked(
         if isinstance(answer, uv.Refused):
             told = _refusal(answer, seen.libs, solver)
             return Unresolved(problems=(*problems, *told.problems))
+        if policy.source_only and (solver.learnt or NO_EXTRA in answer.remarks):
+            from kernelspec_lib.packages import newer
+
+            answer = newer.settled(answer, seen.libs, solver, without_finals)
         if NO_EXTRA in answer.remarks:
             from kernelspec_lib.packages import extras
 

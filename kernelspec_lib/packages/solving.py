@@ -129,7 +129,9 @@ class Solver:
 
     def malformed(self, pins: Sequence[pylock.Pin]) -> Mapping[str, str]:
         """By name, those of *pins* that pip refuses, with the requirement that it cannot read."""
-        return malformed.among(pins, self.said, self.index, self.target)
+        # Of what may be built uv sees no wheels.
+        whole = (self.reader.with_wheels(one) if one.name in self.learnt else one for one in pins)
+        return malformed.among(whole, self.said, self.index, self.target)
 
     def told(self, pin: pylock.Pin) -> Page | None:
         """The release of *pin* as uv has seen it, if that installs; None: its page has to be seen.
@@ -185,6 +187,7 @@ class Solver:
             self.environment,
             self.cache,
             sources=self.learnt,
+            without_sources=self.reader.without_sources(self.learnt),
             constraints=tuple(self.constraints),
             finals_only=self.finals_only,
             preferred=self.preferred,

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,7 @@ def ask(
     cache: Path | None,
     *,
     sources: Mapping[str, Mapping[Version, Metadata]] | None = None,
+    without_sources: Collection[tuple[str, Version]] = (),
     constraints: Sequence[str] = (),
     finals_only: bool = False,
     preferred: Mapping[str, Version] | None = None,
@@ -105,6 +106,8 @@ def ask(
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
     sources: the packages that may have no wheel, with what is known of their releases. A release
     of which nothing is known is taken to need nothing, so that no code ever runs to say what.
+    without_sources: releases of these packages that have wheels alone. uv sees no wheel of what it
+    may build: it is shown empty archives in the place of their sources, and never opens one.
     constraints: requirements that ask for nothing, and bind what is there. finals_only: no
     pre-releases but of what the requirements themselves want so. preferred: releases to take where
     they can be, by name.
@@ -120,6 +123,7 @@ def ask(
         options += ["--cache-dir", str(kept), *(["--refresh"] if fresh else [])]
         options += ["--prerelease", "explicit"] if finals_only else []
         options += [f"--no-binary={name}" for name in sources]
+        options += _stocked(folder, without_sources)
         command = [binary, "pip", "compile", *options, *_options(target)]
         seen = _environment(config, environment)
         process = children.start(command, folder=str(folder), environment=seen)
@@ -138,6 +142,17 @@ def _written(
     ours.write_text(settings_, encoding="utf-8")
     options = [str(asked), "--config-file", str(ours)]
     return [*options, "--constraint", str(bounds)] if constraints else options
+
+
+def _stocked(folder: Path, releases: Collection[tuple[str, Version]]) -> list[str]:
+    """The options with which uv finds sources of *releases*: empty ones."""
+    if not releases:
+        return []
+    stock = folder / "stock"
+    stock.mkdir()
+    for name, version in releases:
+        (stock / f"{name.replace('-', '_')}-{version}.tar.gz").touch()
+    return ["--find-links", str(stock)]
 
 
 def _preferring(folder: Path, preferred: Mapping[str, Version]) -> list[str]:
