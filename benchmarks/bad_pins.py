@@ -64,9 +64,17 @@ _MISSING = Kind(
     pins=("pandas==2.2.33",),
     ended=r"No matching distribution found for pandas==2\.2\.33",
 )
+# pip comes to the lines one by one, and brings here what each before it asks for.
+_LAST = Kind(
+    name="no such version, in the last line",
+    pins=("seaborn==0.31.2",),
+    ended=r"No matching distribution found for seaborn==0\.31\.2",
+)
 KINDS = (
     _MISSING,
     replace(_MISSING, name="no such version, after a compiler", compiler=True),
+    _LAST,
+    replace(_LAST, name="no such version, in the last line, after a compiler", compiler=True),
     Kind(
         name="two pins in conflict",
         pins=("boto3==1.26.0", "s3fs==2024.2.0"),

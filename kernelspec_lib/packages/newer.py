@@ -7,13 +7,14 @@ instead: one without the extra that is wanted, or one that needs nothing since n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import early, extras, uv
+from kernelspec_lib.packages import early, extras, needs, uv
+from kernelspec_lib.packages.metadata import Metadata
 from kernelspec_lib.packages.refusals import NO_EXTRA
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
@@ -26,7 +27,8 @@ def settled(
 
     Arguments: as of `early.settled`. Raises as `Solver.solve`.
     """
-    old = dict(_lacking(compiled, libs, solver)) | dict(_built(compiled, libs, solver))
+    lacking = dict(_lacking(compiled, libs, solver))
+    old = lacking | dict(_built(compiled, libs, solver))
     if not old:
         return compiled
     asked = solver.apart()
@@ -34,8 +36,16 @@ def settled(
     answer = early.settled(asked, libs, without_finals)
     if isinstance(answer, uv.Refused) or asked.unfit(answer):
         return compiled
+    named = {lib.name for lib in libs}
+    before, after = _versions(compiled), _versions(answer)
+    if not lacking and any(after[name] < before[name] for name in named):
+        return compiled
     solver.take(asked)
     return answer
+
+
+def _versions(compiled: uv.Compiled) -> Mapping[str, Version]:
+    return {pin.name: Version(pin.version) for pin in compiled.pins}
 
 
 def _lacking(
@@ -51,20 +61,31 @@ def _lacking(
 def _built(
     compiled: uv.Compiled, libs: Sequence[Lib], solver: Solver
 ) -> Iterator[tuple[str, Version]]:
-    """Names and versions of what is built, though nothing is seen to speak against a newer one."""
-    chosen = {pin.name: Version(pin.version) for pin in compiled.pins if pin.name in solver.learnt}
-    wanted = [lib.requirement for lib in libs]
-    bounds = {name: SpecifierSet() for name in chosen}
-    for need in [*wanted, *early.needed(compiled, solver)]:
+    """Names and versions of what is built, though a newer one would go with what was chosen."""
+    chosen = _versions(compiled)
+    built = chosen.keys() & solver.learnt.keys()
+    bounds = {name: SpecifierSet() for name in built}
+    for need in [*(lib.requirement for lib in libs), *early.needed(compiled, solver)]:
         if (name := str(canonicalize_name(need.name))) in bounds:
             bounds[name] &= need.specifier
-    pages = solver.pages(chosen)
-    for name, version in chosen.items():
-        page = pages[name]
+    for name, page in solver.pages(sorted(built)).items():
         newest = extras.newest(page, bounds[name], solver.target)
-        built = not page.usable(version, solver.target, built=False)
-        if not built or newest is None or newest <= version:
+        if newest is None or newest <= chosen[name]:
             continue
-        told = solver.reader.glance(page, newest)
-        if told and not solver.against(told, {"", *solver.extras.get(name, ())}, wanted):
-            yield name, version
+        if not page.usable(chosen[name], solver.target, built=False):
+            told = solver.reader.glance(page, newest)
+            if told and _goes_with(chosen, told, {"", *solver.extras.get(name, ())}, solver):
+                yield name, chosen[name]
+
+
+def _goes_with(
+    chosen: Mapping[str, Version], told: Metadata, wanted: set[str], solver: Solver
+) -> bool:
+    """Whether a release with *told*, of which the extras *wanted* are, needs what was *chosen*, or
+    what was not chosen at all."""
+    needed = needs.holding(told.requires, wanted, solver.target)
+    known = ((one, chosen.get(str(canonicalize_name(one.name)))) for one in needed)
+    return all(
+        version is None or one.specifier.contains(version, prereleases=True)
+        for one, version in known
+    )

@@ -38,6 +38,16 @@ FILES = [
     wheel("numbers", "2.0"),
     sdist("moody", "1.0"),
     sdist("moody", "2.0", requires=["numbers>=2"]),
+    sdist("plots", "1.0"),
+    sdist("plots", "2.0", requires=["numbers<2"]),
+    # A newer gym, for which something more is built, leaves no new agents.
+    wheel("agents", "0.3", requires=["gym"]),
+    sdist("agents", "0.4", requires=["gym", "drawing<2"]),
+    sdist("gym", "0.1"),
+    wheel("gym", "0.2", requires=["windows"]),
+    wheel("windows", "1.0", requires=["drawing>=2", "moons"]),
+    wheel("drawing", "1.0"),
+    wheel("drawing", "2.0"),
     sdist("deep", "1.0"),
     sdist("deep", "2.0", requires=["deeper"]),
     wheel("deeper", "1.0", requires=["numbers>=2"]),
@@ -76,6 +86,9 @@ def locked(environment: Mapping[str, str], *libs: str, policy: Policy = Policy()
         # Another line leaves no newer one, or what that one needs does.
         (["moody", "numbers<2"], {"moody": "1.0", "numbers": "1.0"}),
         (["deep", "numbers<2"], {"deep": "1.0", "numbers": "1.0"}),
+        # pip has chosen the newest of the others when it comes to it.
+        (["numbers", "plots"], {"numbers": "2.0", "plots": "1.0"}),
+        (["agents"], {"agents": "0.4", "gym": "0.1", "drawing": "1.0"}),
         (["deep==1.0"], {"deep": "1.0"}),
         (["sheets[excel]==1.0"], {"sheets": "1.0"}),
     ],
