@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,11 +106,10 @@ def ask(
     cache: where uv keeps what it downloaded; None: nowhere. fresh: ask the index for everything.
     sources: the packages that may have no wheel, with what is known of their releases. A release
     of which nothing is known is taken to need nothing, so that no code ever runs to say what.
-    without_sources: releases of these packages that have wheels alone. uv sees no wheel of what it
-    may build: it is shown empty archives in the place of their sources, and never opens one.
-    constraints: requirements that ask for nothing, and bind what is there. finals_only: no
-    pre-releases but of what the requirements themselves want so. preferred: releases to take where
-    they can be, by name.
+    without_sources: their releases that have wheels alone. uv sees no wheel of what it may build:
+    it is shown empty archives in their place, and never opens one. constraints: requirements that
+    ask for nothing, and bind what is there. finals_only: no pre-releases but of what the
+    requirements themselves want so. preferred: releases to take where they can be, by name.
     """
     binary = binaries.find(environment)
     sources = sources or {}
@@ -122,8 +121,7 @@ def ask(
         options += _preferring(folder, preferred or {})
         options += ["--cache-dir", str(kept), *(["--refresh"] if fresh else [])]
         options += ["--prerelease", "explicit"] if finals_only else []
-        options += [f"--no-binary={name}" for name in sources]
-        options += _stocked(folder, without_sources)
+        options += _building(folder, sources, without_sources)
         command = [binary, "pip", "compile", *options, *_options(target)]
         seen = _environment(config, environment)
         process = children.start(command, folder=str(folder), environment=seen)
@@ -144,15 +142,17 @@ def _written(
     return [*options, "--constraint", str(bounds)] if constraints else options
 
 
-def _stocked(folder: Path, releases: Collection[tuple[str, Version]]) -> list[str]:
-    """The options with which uv finds sources of *releases*: empty ones."""
-    if not releases:
-        return []
+def _building(
+    folder: Path, names: Iterable[str], without_sources: Collection[tuple[str, Version]]
+) -> list[str]:
+    """The options with which uv takes sources of *names*, and finds empty ones in *folder*."""
     stock = folder / "stock"
-    stock.mkdir()
-    for name, version in releases:
-        (stock / f"{name.replace('-', '_')}-{version}.tar.gz").touch()
-    return ["--find-links", str(stock)]
+    if without_sources:
+        stock.mkdir()
+        for name, version in without_sources:
+            (stock / f"{name.replace('-', '_')}-{version}.tar.gz").touch()
+    shown = ["--find-links", str(stock)] if without_sources else []
+    return [*shown, *(f"--no-binary={name}" for name in names)]
 
 
 def _preferring(folder: Path, preferred: Mapping[str, Version]) -> list[str]:
