@@ -31,7 +31,7 @@ def settled(
     old = lacking | dict(_built(compiled, libs, solver))
     if not old:
         return compiled
-    asked = solver.apart()
+    asked = solver.apart(solver.left)
     asked.constraints.update({f"{name}>{version}": None for name, version in old.items()})
     answer = early.settled(asked, libs, without_finals)
     if isinstance(answer, uv.Refused) or asked.unfit(answer):

@@ -312,12 +312,7 @@ class Solver:
         Else uv would go back to an old release of which nothing is known, and that seems to need
         nothing.
         """
-        seen = [{**self.target.marker_environment, "extra": extra} for extra in extras]
-        wanted = [
-            requirement
-            for requirement in map(Requirement, metadata.requires)
-            if requirement.marker is None or any(map(requirement.marker.evaluate, seen))
-        ]
+        wanted = list(needs.holding(metadata.requires, set(extras), self.target))
         pages = self.pages([str(canonicalize_name(one.name)) for one in wanted])
         for requirement in wanted:
             page = pages[str(canonicalize_name(requirement.name))]
