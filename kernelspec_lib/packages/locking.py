@@ -14,7 +14,7 @@ from kernelspec_lib.packages.index import Index
 from kernelspec_lib.packages.lock import Lock, LockedPackage
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.pages import File, Page
-from kernelspec_lib.packages.problems import Conflict, Malformed, OfRelease, Problem, SourceOnly
+from kernelspec_lib.packages.problems import Conflict, OfRelease, Problem, SourceOnly
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.packages.target import Target
 from kernelspec_lib.policy import Policy
@@ -135,16 +135,9 @@ def recheck(packages: Sequence[Chosen], solver: Solver) -> Iterator[OfRelease]:
     )
     for one in packages:
         if text := refused.get(one.pin.name):
-            newest = malformed.newest(one.page, solver.index, solver.target)
-            yield Malformed(
-                lib=one.own,
-                name=one.pin.name,
-                version=one.version,
-                text=text,
-                newest=newest,
-                remedy=newest if one.own else None,
-                asked_by=one.roots,
-            )
+            index, target = solver.index, solver.target
+            told = malformed.refused(one.own, one.page, one.version, text, index, target)
+            yield replace(told, asked_by=one.roots)
         files = one.files(solver.target)
         if files and files[0].tags is None:
             known = solver.learnt.get(one.pin.name, {}).get(one.version, NOTHING)

@@ -51,11 +51,15 @@ def among(
 
 
 def refused(
-    lib: Lib, page: Page, version: Version, text: str, index: Index, target: Target
+    lib: Lib | None, page: Page, version: Version, text: str, index: Index, target: Target
 ) -> Malformed:
-    """That pip of *target* refuses *version* of *page*, that of *lib*, because of *text*."""
+    """That pip of *target* refuses *version* of *page*, that of *lib* if a line names it, because
+    of *text*. As `among`."""
     sound = newest(page, index, target)
-    return Malformed(lib=lib, name=lib.name, version=version, text=text, newest=sound, remedy=sound)
+    remedy = sound if lib else None
+    return Malformed(
+        lib=lib, name=page.name, version=version, text=text, newest=sound, remedy=remedy
+    )
 
 
 def text_in(page: Page, version: Version, index: Index, target: Target) -> str:
