@@ -19,7 +19,7 @@ from packaging.version import Version
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import children, early, locking, look, remedies, uv
 from kernelspec_lib.packages.askers import Askers
-from kernelspec_lib.packages.children import Threads
+from kernelspec_lib.packages.children import Purse, Threads
 from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.problems import OfRelease, SourceOnly
 from kernelspec_lib.packages.refusals import without_extras
@@ -46,8 +46,7 @@ class _Trials:
     pinned: Sequence[Lib]
     """Those of them that have to be built themselves."""
     threads: Threads
-    now: Callable[[], float]
-    deadline: float
+    purse: Purse
     begun: dict[frozenset[str], Callable[[], Sequence[Chosen] | None]] = field(default_factory=dict)
 
     def without(self, left_out: Sequence[Lib]) -> Mapping[str, Chosen] | None:
@@ -60,8 +59,8 @@ class _Trials:
         key = frozenset(lib.pointer for lib in left_out)
         if key not in self.begun:
             rest = [lib for lib in self.libs if lib.pointer not in key]
-            spent = len(self.begun) >= _MOST_TRIALS or not rest
-            self.begun[key] = (lambda: None) if spent else self.hand_out(rest)
+            can_be = rest and self.purse.spend()
+            self.begun[key] = self.hand_out(rest) if can_be else lambda: None
         return self.begun[key]
 
     def hand_out(
@@ -82,7 +81,7 @@ class _Trials:
     def _resolved(
         self, libs: Sequence[Lib], preferred: Mapping[str, Version]
     ) -> Sequence[Chosen] | None:
-        if self._left() <= 0:
+        if self.purse.left() <= 0:
             return None
         free = self._free(libs, preferred)
         answer = early.settled(free, libs)
@@ -100,16 +99,13 @@ class _Trials:
         solver = self.solver
         free = replace(
             solver, learnt={}, constraints={}, foreseen=set(), ahead=[],
-            preferred=preferred, left=self._left,
+            preferred=preferred, left=self.purse.left,
         )  # fmt: skip
         pages = solver.pages(solver.learnt)
         named = [lib.name for lib in libs if lib in self.pinned]
         never = [name for name in pages if pages[name].newest_for(solver.target) is None]
         free.let_build(list(dict.fromkeys([*named, *never])))
         return free
-
-    def _left(self) -> float:
-        return self.deadline - self.now()
 
 
 def traced(
@@ -126,10 +122,8 @@ def traced(
     built = {one.name: one for one in found if isinstance(one, SourceOnly)}
     libs, solver = askers.libs, askers.solver
     with children.threads(_THREADS) as threads:
-        trials = _Trials(
-            solver=solver, libs=libs, pinned=pinned, threads=threads,
-            now=now, deadline=now() + _MOST_SECONDS,
-        )  # fmt: skip
+        purse = Purse(runs=_MOST_TRIALS, now=now, deadline=now() + _MOST_SECONDS)
+        trials = _Trials(solver=solver, libs=libs, pinned=pinned, threads=threads, purse=purse)
         offered = any(one.lib and one.newest for one in built.values())
         # Side by side with the others.
         loosened = _loosened(trials) if offered else None

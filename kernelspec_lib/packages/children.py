@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -56,6 +57,25 @@ def give_up(process: subprocess.Popen[str]) -> None:
     with process:
         process.kill()
     _running.discard(process)
+
+
+@dataclass(kw_only=True)
+class Purse:
+    """How many runs of programs, and until when, are left to spend."""
+
+    runs: int
+    now: Callable[[], float]
+    """A clock, in seconds."""
+    deadline: float
+
+    def spend(self) -> bool:
+        """Takes a run out, if there is one and it is not too late."""
+        self.runs -= 1
+        return self.runs >= 0 and self.left() > 0
+
+    def left(self) -> float:
+        """Seconds."""
+        return self.deadline - self.now()
 
 
 class Threads:

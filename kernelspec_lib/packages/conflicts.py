@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeAlias
 
 from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import children, early, locking, uv
-from kernelspec_lib.packages.children import Threads
+from kernelspec_lib.packages.children import Purse, Threads
 from kernelspec_lib.packages.problems import Conflict, Problem, Remedy
 from kernelspec_lib.packages.reasons import Unfit, explained, names, told
 from kernelspec_lib.packages.refusals import without_extras
@@ -35,21 +36,8 @@ _AT_ONCE = 1 + 2 * _FEW
 """Questions: all of the few, without one of them each, and with another version of one each."""
 
 
-@dataclass(kw_only=True)
-class _Purse:
-    """How many runs, and until when, are left to spend."""
-
-    now: Callable[[], float]
-    deadline: float
-    runs: int = _MOST_RUNS
-
-    def spend(self) -> bool:
-        self.runs -= 1
-        return self.runs >= 0 and self.left() > 0
-
-    def left(self) -> float:
-        """Seconds."""
-        return self.deadline - self.now()
+_Asked: TypeAlias = Callable[[], tuple[uv.Compiled | uv.Refused, Solver] | KernelspecError]
+"""Waits for what uv says, and for the solver of its own that knows more by then."""
 
 
 class _Spent(Exception):
@@ -64,7 +52,7 @@ class _Answers:
     """
 
     solver: Solver
-    purse: _Purse
+    purse: Purse
     threads: Threads
     begun: dict[frozenset[str], _Asked] = field(default_factory=dict)
     unfit: list[Unfit] = field(default_factory=list)
@@ -77,18 +65,17 @@ class _Answers:
             if not self.purse.spend():
                 raise _Spent
             apart = self.solver.apart(self.purse.left)
-            answer = self.threads.hand_out(partial(_settled, apart, libs))
-            self.begun[key] = _Asked(solver=apart, answer=answer)
+            self.begun[key] = self.threads.hand_out(partial(_settled, apart, libs))
         return self.begun[key]
 
     def of(self, libs: Sequence[Lib]) -> uv.Compiled | uv.Refused:
         """Raises _Spent, and what the solver raises."""
-        asked = self.begin(libs)
-        answer = asked.answer()
-        if isinstance(answer, KernelspecError):
+        told = self.begin(libs)()
+        if isinstance(told, KernelspecError):
             # What uv was at work on when time was up says nothing of the index.
-            raise answer if self.purse.left() > 0 else _Spent
-        self.solver.take(asked.solver)
+            raise told if self.purse.left() > 0 else _Spent
+        answer, apart = told
+        self.solver.take(apart)
         if isinstance(answer, uv.Refused):
             self.note(answer)
         return answer
@@ -100,22 +87,17 @@ class _Answers:
                 self.unfit += _unfit(refused.nearest, self.solver)
 
 
-def _settled(solver: Solver, libs: Sequence[Lib]) -> uv.Compiled | uv.Refused:
+def _settled(solver: Solver, libs: Sequence[Lib]) -> tuple[uv.Compiled | uv.Refused, Solver]:
+    """What comes of *libs*, and *solver*, which knows more by then."""
     answer = solver.answer([lib.requirement for lib in libs])
-    return answer if isinstance(answer, uv.Refused) else early.finals(solver, libs, answer)
+    if isinstance(answer, uv.Compiled):
+        answer = early.finals(solver, libs, answer)
+    return answer, solver
 
 
 def _unfit(nearest: uv.Compiled, solver: Solver) -> Iterator[Unfit]:
     packages = locking.chosen(nearest, (), solver)
     return (one for one in locking.recheck(packages, solver) if isinstance(one, Unfit))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """A question that a solver of its own is at work on."""
-
-    solver: Solver
-    answer: Callable[[], uv.Compiled | uv.Refused | KernelspecError]
 
 
 @dataclass(kw_only=True)
@@ -164,7 +146,7 @@ def explain(
     refused: uv.Refused, libs: Sequence[Lib], solver: Solver, now: Callable[[], float]
 ) -> Explained:
     """The quarrels among *libs*, all of which uv *refused*. now: a clock, in seconds."""
-    purse = _Purse(now=now, deadline=now() + _MOST_SECONDS)
+    purse = Purse(runs=_MOST_RUNS, now=now, deadline=now() + _MOST_SECONDS)
     with children.threads(_AT_ONCE) as threads:
         answers = _Answers(solver=solver, purse=purse, threads=threads)
         answers.note(refused)
