@@ -96,7 +96,9 @@ def _settled(solver: Solver, libs: Sequence[Lib]) -> tuple[uv.Compiled | uv.Refu
 
 
 def _unfit(nearest: uv.Compiled, solver: Solver) -> Iterator[Unfit]:
-    packages = locking.chosen(nearest, (), solver)
+    # What is there in their place is on their pages only.
+    doubted = {pin.name for pin in solver.unfit(nearest)}
+    packages = locking.chosen(nearest, (), solver, doubted)
     return (one for one in locking.recheck(packages, solver) if isinstance(one, Unfit))
 
 

@@ -34,6 +34,8 @@ FILES = [
     wheel("lost", "1.0", requires=["common (>=0.*)"]),
     wheel("glued", "1.0", requires=["common (>=0.19pygraphviz>=1.5)"]),
     wheel("glued", "0.9", requires=["common"]),
+    wheel("told", "1.0", requires=["common (>=0.*)"], requires_python=">=3.8"),
+    wheel("told", "0.9", requires=["common"], requires_python=">=3.8"),
 ]
 
 
@@ -65,6 +67,7 @@ def refused(outcome: Lock | Unresolved) -> Sequence[Malformed]:
         ("extra==1.0", 'common (>=0.*); extra == "more"', None),
         ("lost", "common (>=0.*)", None),
         ("glued==1.0", "common (>=0.19pygraphviz>=1.5)", Version("0.9")),
+        ("told==1.0", "common (>=0.*)", Version("0.9")),
     ],
     ids=[
         "pinned",
@@ -72,6 +75,7 @@ def refused(outcome: Lock | Unresolved) -> Sequence[Malformed]:
         "in an extra that nobody wants",
         "there is no other",
         "uv cannot mend it either",
+        "it says for which Pythons it is",
     ],
 )
 def test_what_pip_cannot_read_is_told_with_a_release_that_it_can(
