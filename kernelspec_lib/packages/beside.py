@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernelspec_lib.packages import needs
+from kernelspec_lib.packages import malformed, needs
 from kernelspec_lib.packages.index import Index, every_page
 from kernelspec_lib.packages.metadata import Metadata
 from kernelspec_lib.packages.pages import Page, version
@@ -52,14 +52,20 @@ class Neighbours:
     """What uv has read of a release."""
     told: dict[tuple[str, Version], Future[Metadata]] = field(default_factory=dict)
 
-    def foresee(self, page: Page, pinned: Version, threads: Executor) -> None:
-        """Has *threads* read what a release needs: whoever will want to know waits for that."""
+    def foresee(
+        self, page: Page, pinned: Version, threads: Executor, *, is_new: bool = True
+    ) -> None:
+        """Has *threads* read what a release needs: whoever will want to know waits for that.
+
+        is_new: nobody wrote it yet, so pip has to be able to read it, too.
+        """
         if (page.name, pinned) not in self.told:
-            self.told[page.name, pinned] = threads.submit(self._needs, page, pinned)
+            self.told[page.name, pinned] = threads.submit(self._needs, page, pinned, is_new)
 
     def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[Collection[str]]:
         """The names of who needs what cannot be; none where no line speaks against another.
 
+        What pip cannot read cannot be, either.
         new: the names of those that the user did not write, but would have to: all that these need
         besides has to be there, and is not looked at. Raises IndexUnreachable.
         """
@@ -72,8 +78,10 @@ class Neighbours:
         told = {lib.name for lib in libs if _is_narrow(lib.requirement)}
         pins = {name: one for name in told if (one := pages[name].newest_in(bounds[name]))}
         lines = _Lines(bounds=bounds, pages=pages, pins=pins)
-        needed = needs.counted(self._read(pins, pages), extras, self.target)
-        found: list[Collection[str]] = []
+        read = self._read(pins, pages, new)
+        needed = needs.counted(read, extras, self.target)
+        refused = [name for name in new if name in read and read[name].unreadable]
+        found: list[Collection[str]] = [(name,) for name in refused if malformed.minds(self.target)]
         others: dict[str, dict[str, SpecifierSet]] = {}
         for name, need in ((name, need) for name, some in needed.items() for need in some):
             other = str(canonicalize_name(need.name))
@@ -169,22 +177,27 @@ class Neighbours:
         )
 
     def _read(
-        self, pins: Mapping[str, Version], pages: Mapping[str, Page]
+        self,
+        pins: Mapping[str, Version],
+        pages: Mapping[str, Page],
+        new: Collection[str] = (),
     ) -> Mapping[str, Metadata]:
         """What the releases in *pins* say of themselves, by name."""
         with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
             for name, pinned in pins.items():
-                self.foresee(pages[name], pinned, threads)
+                self.foresee(pages[name], pinned, threads, is_new=name in new)
         return {name: self.told[name, pinned].result() for name, pinned in pins.items()}
 
-    def _needs(self, page: Page, pinned: Version) -> Metadata:
+    def _needs(self, page: Page, pinned: Version, is_new: bool) -> Metadata:
         # Files of releases are read where something is wrong only.
         from kernelspec_lib.packages import sources
 
         files = page.of(pinned)
         counted = tuple(one for one in files if one.installs(self.target)) or files
         pin = Pin(name=page.name, version=str(pinned), files=counted)
-        return self.known(pin) or sources.read(self.index, page.name, counted, most=0)
+        # uv mends in silence what pip refuses.
+        known = None if is_new else self.known(pin)
+        return known or sources.read(self.index, page.name, counted, most=0)
 
 
 def _is_narrow(requirement: Requirement) -> bool:

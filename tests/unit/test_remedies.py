@@ -189,6 +189,15 @@ def test_a_remedy_that_has_to_be_built_is_not_offered_beside_one_that_has_not(
     assert quarrels(problems) == {("gym==0.18.0", "alpha==2.0"): {"alpha": "1.1"}}
 
 
+def test_what_pip_refuses_is_no_remedy(environment: Mapping[str, str]) -> None:
+    star = (
+        wheel("star", "1.0", tag=OLD),
+        wheel("star", "1.1", requires=["common (>=0.*)"], requires_python=">=3.8"),
+        wheel("star", "2.0"),
+    )
+    assert remedies(told(["star==1.0"], star, environment)) == {"star": "2.0"}
+
+
 @pytest.mark.parametrize("refused", [".metadata", ".whl"])
 def test_what_is_wrong_is_told_though_what_goes_with_it_cannot_be_looked_at(
     refused: str, environment: Mapping[str, str]
