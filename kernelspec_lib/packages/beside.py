@@ -1,9 +1,9 @@
 """Whether lines go together as far as the pinned ones say themselves: the first steps of many.
 
 To resolve anew takes as long as uv takes, and a mistyped pin is to be told before that. What the
-pinned releases need of the other lines is read in one round of requests; where pins stay as they
-are, what the new ones need is looked at against them, too, in one round more. Whoever finds a
-quarrel here asks uv, and where there is none there was hardly ever one further down.
+pinned releases need of the other lines is read in one round of requests; beside what is older than
+the Python itself, where most quarrels are, a second step is looked at in one round more. Whoever
+finds a quarrel here asks uv, and where there is none there was hardly ever one further down.
 """
 
 from __future__ import annotations
@@ -62,12 +62,15 @@ class Neighbours:
         if (page.name, pinned) not in self.told:
             self.told[page.name, pinned] = threads.submit(self._needs, page, pinned, is_new)
 
-    def clashes(self, libs: Sequence[Lib], new: Collection[str]) -> Sequence[Collection[str]]:
+    def clashes(
+        self, libs: Sequence[Lib], new: Collection[str], old: Collection[str] = ()
+    ) -> Sequence[Collection[str]]:
         """The names of who needs what cannot be; none where no line speaks against another.
 
-        What pip cannot read cannot be, either.
-        new: the names of those that the user did not write, but would have to: all that these need
-        besides has to be there, and is not looked at. Raises IndexUnreachable.
+        What pip cannot read cannot be, either. new: the names of those that the user did not write,
+        but would have to: all that these need besides has to be there, and is not looked at. old:
+        of those whose releases are, or were in the user's words, older than the target's Python.
+        Raises IndexUnreachable.
         """
         bounds: dict[str, SpecifierSet] = {}
         extras: dict[str, set[str]] = {}
@@ -91,7 +94,7 @@ class Neighbours:
             elif self._speaks_against(need, lines):
                 found.append((name, other))
         found += [some.keys() for some in others.values() if not _can_be(some.values())]
-        return found or self._missing(others, new) or self._further(others, lines, new)
+        return found or self._missing(others, new) or self._further(others, lines, new, old)
 
     def _speaks_against(self, need: Requirement, lines: _Lines) -> bool:
         """Whether one of *lines* is of the package of *need*, and cannot be as that wants it."""
@@ -122,24 +125,25 @@ class Neighbours:
         needed: Mapping[str, Mapping[str, SpecifierSet]],
         lines: _Lines,
         new: Collection[str],
+        old: Collection[str],
     ) -> Sequence[Collection[str]]:
-        """The names of who needs what speaks against *lines* itself, and of these lines.
+        """The names of who needs what speaks against *old* ones of *lines* itself, and of these.
 
-        Looked at is what *new* ones need beside pins that stay as they are. Arguments: as of
-        `_missing`.
+        Looked at is what *new* ones need beside *old* ones that stay as they are, and what is not
+        pinned beside new ones in the place of old ones. Arguments: as of `_missing` and `clashes`.
         """
-        if lines.pins.keys() <= set(new):
-            return []
-        wanted = {
-            other: _together(some.values())
-            for other, some in needed.items()
-            if not some.keys().isdisjoint(new)
-        }
+        wanted = {}
+        if any(name in lines.pins and name not in new for name in old):
+            for name, some in needed.items():
+                if not some.keys().isdisjoint(new):
+                    wanted[name] = _together(some.values())
+        if any(name in new for name in old):
+            wanted |= {name: one for name, one in lines.bounds.items() if name not in lines.pins}
         # What both ends speak against, what lies between them hardly ever admits.
         newest = self._against(wanted, lines, newest=True)
         oldest = self._against({name: wanted[name] for name in newest}, lines, newest=False)
-        both = {name: newest[name] & oldest[name] for name in oldest}
-        return [(*needed[name], *against) for name, against in both.items() if against]
+        both = {name: (newest[name] & oldest[name]).intersection(old) for name in oldest}
+        return [(*needed.get(name, [name]), *some) for name, some in both.items() if some]
 
     def _against(
         self, wanted: Mapping[str, SpecifierSet], lines: _Lines, *, newest: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -90,14 +90,14 @@ def fitting(
     None: there are none. Raises IndexUnreachable.
     """
     wrong = [one for one in problems if is_error(one)]
-    tried = dict(nearest(wrong))
-    clashes = neighbours.clashes(mended(libs, wrong, tried), tried)
+    tried, old = dict(nearest(wrong)), _old(problems)
+    clashes = neighbours.clashes(mended(libs, wrong, tried), tried, old)
     newest = {
         name: one for name, one in _newest(wrong).items() if any(name in clash for clash in clashes)
     }
     if clashes and all(not newest.keys().isdisjoint(clash) for clash in clashes):
         tried |= newest
-        clashes = neighbours.clashes(mended(libs, wrong, tried), tried)
+        clashes = neighbours.clashes(mended(libs, wrong, tried), tried, old)
     return None if clashes else tried
 
 
@@ -113,7 +113,7 @@ def with_warnings(
     found = dict(nearest(mild))
     for others in (_newest(mild), {}) if found else ():
         every = {**found, **taken}
-        clashes = neighbours.clashes(mended(libs, problems, every), every)
+        clashes = neighbours.clashes(mended(libs, problems, every), every, _old(problems))
         doubted = found.keys() & {name for clash in clashes for name in clash}
         if not doubted:
             break
@@ -179,6 +179,15 @@ def told(problems: Sequence[Problem], versions: Mapping[str, Version]) -> tuple[
         else one
         for one in problems
     )
+
+
+def _old(problems: Sequence[Problem]) -> Collection[str]:
+    """The libraries whose lines name releases that are older than the target's Python."""
+    return {
+        one.lib.name
+        for one in _mendable(problems)
+        if one.lib and not isinstance(one, NoSuchVersion | Yanked)
+    }
 
 
 def _newest(problems: Sequence[Problem]) -> Mapping[str, Version]:

@@ -254,13 +254,13 @@ def test_a_remedy_goes_with_what_other_lines_need_besides(environment: Mapping[s
 @pytest.mark.parametrize(
     ("libs", "expected"),
     [
-        (["flow==1.0", "alpha==1.0"], {"flow": "3.0"}),
-        (["flow==1.0", "alpha==2.0"], {"flow": "2.0"}),
-        (["flow==1.0", "numpy==2.2.6"], {"flow": "2.0"}),
+        (["flow==1.0", "beta==1.0"], {"flow": "3.0", "beta": "2.0"}),
+        (["flow==1.0", "beta==1.0", "numpy==2.2.6"], {"flow": "3.0", "beta": "2.0"}),
+        (["flow==1.0", "beta==2.0", "numpy==2.2.6"], {"flow": "2.0"}),
     ],
-    ids=["all of it", "none of it", "some of it"],
+    ids=["an old one", "beside another", "none of them is old"],
 )
-def test_what_a_remedy_needs_goes_with_the_pins_that_stay(
+def test_what_a_remedy_needs_goes_with_old_pins_that_stay(
     libs: Sequence[str], expected: Mapping[str, str], environment: Mapping[str, str]
 ) -> None:
     flow = (
@@ -269,11 +269,32 @@ def test_what_a_remedy_needs_goes_with_the_pins_that_stay(
         wheel("flow", "3.0"),
         wheel("grad", "0.9"),
         wheel("grad", "1.0", yanked="by mistake"),
-        wheel("grad", "1.1", requires=["alpha>=2"]),
-        wheel("grad", "2.0", requires=["alpha>=2", "numpy>=2.3"]),
+        wheel("grad", "1.1", requires=["beta>=2"]),
+        wheel("grad", "2.0", requires=["beta>=2", "numpy>=2.3"]),
+        sdist("beta", "1.0"),
+        wheel("beta", "2.0"),
     )
     problems = told(libs, flow, environment)
     assert (remedies(problems), quarrels(problems)) == (expected, {})
+
+
+@pytest.mark.parametrize(
+    ("libs", "remedy"), [(["frame==0.9", "sights"], "2.1"), (["frame==0.9", "sights<0.3"], "2.0")]
+)
+def test_a_remedy_goes_with_lines_that_are_no_pins(
+    libs: Sequence[str], remedy: str, environment: Mapping[str, str]
+) -> None:
+    files = (
+        wheel("frame", "0.9", tag=OLD),
+        wheel("frame", "1.0"),
+        wheel("frame", "2.0"),
+        wheel("frame", "2.1"),
+        wheel("sights", "0.1", requires=["frame==0.9"], tag=OLD),
+        wheel("sights", "0.2", requires=["frame==2.0"]),
+        wheel("sights", "0.3", requires=["frame==2.1"]),
+    )
+    problems = told(libs, files, environment)
+    assert (remedies(problems), quarrels(problems)) == ({"frame": remedy}, {})
 
 
 def test_what_only_one_line_needs_and_cannot_be_had_is_told_in_the_same_run(
