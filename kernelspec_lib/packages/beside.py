@@ -69,7 +69,7 @@ class Neighbours:
 
         What pip cannot read cannot be, either. new: the names of those that the user did not write,
         but would have to: all that these need besides has to be there, and is not looked at. old:
-        of those whose releases are, or were in the user's words, older than the target's Python.
+        the names of those of which the user wrote releases that are older than the target's Python.
         Raises IndexUnreachable.
         """
         bounds: dict[str, SpecifierSet] = {}
