@@ -96,6 +96,17 @@ class Neighbours:
         found += [some.keys() for some in others.values() if not _can_be(some.values())]
         return found or self._missing(others, new) or self._further(others, lines, new, old)
 
+    def builds(self, name: str, release: Version) -> bool:
+        """Whether something that *release* of *name*, a new one, needs itself has to be built.
+
+        Raises IndexUnreachable.
+        """
+        told = self._read({name: release}, every_page(self.index, [name]), [name])[name]
+        needed = list(needs.holding(told.requires, {""}, self.target))
+        bounds = {str(canonicalize_name(need.name)): need.specifier for need in needed}
+        pages = every_page(self.index.recent(), bounds)
+        return not all(self._has(pages[one], bounds[one], built=False) for one in bounds)
+
     def _speaks_against(self, need: Requirement, lines: _Lines) -> bool:
         """Whether one of *lines* is of the package of *need*, and cannot be as that wants it."""
         name = str(canonicalize_name(need.name))
@@ -173,10 +184,10 @@ class Neighbours:
                 return one
         return None
 
-    def _has(self, page: Page, specifier: SpecifierSet) -> bool:
-        """Whether *page* has a release in *specifier* for the target, built or not."""
+    def _has(self, page: Page, specifier: SpecifierSet, *, built: bool = True) -> bool:
+        """Whether *page* has a release in *specifier* for the target, *built* or not."""
         return any(
-            _admits(specifier, one) and page.usable(one, self.target, built=True)
+            _admits(specifier, one) and page.usable(one, self.target, built=built)
             for one in sorted(page.releases, reverse=True)
         )
 

@@ -108,13 +108,18 @@ def with_warnings(
     neighbours: Neighbours,
 ) -> Mapping[str, Version]:
     """*taken*, the remedies for the errors among *problems*, and for the warnings those that go
-    with them: the nearest, or the newest. Arguments and exceptions: as of `fitting`."""
+    with them, and in place of sources have nothing built: the nearest, or the newest.
+
+    Arguments and exceptions: as of `fitting`.
+    """
     mild = [one for one in problems if not is_error(one)]
+    built = {one.name for one in mild if isinstance(one, SourceOnly)}
     found = dict(nearest(mild))
     for others in (_newest(mild), {}) if found else ():
         every = {**found, **taken}
         clashes = neighbours.clashes(mended(libs, problems, every), every, _old(problems))
         doubted = found.keys() & {name for clash in clashes for name in clash}
+        doubted |= {one for one in built & found.keys() if neighbours.builds(one, found[one])}
         if not doubted:
             break
         fitting = {name: one for name, one in found.items() if name not in doubted}

@@ -414,6 +414,20 @@ def test_beside_an_error_a_warning_offers_what_goes_with_the_other_lines(
     assert found == {line.partition("=")[0]: remedy, "numpy": "2.3.1"}
 
 
+@pytest.mark.parametrize(("needs", "remedy"), [("part", None), ("part<2", "2.0"), ("gone", None)])
+def test_beside_an_error_nothing_is_built_in_the_place_of_what_a_warning_is_about(
+    needs: str, remedy: str | None, environment: Mapping[str, str]
+) -> None:
+    files = [
+        sdist("bridge", "1.0"),
+        wheel("bridge", "2.0", requires=[needs]),
+        *([wheel("part", "1.0")] if remedy else []),
+        sdist("part", "2.0"),
+    ]
+    found = remedies(told(["bridge==1.0", "numpy==9.9"], files, environment))
+    assert found == {"bridge": remedy, "numpy": "2.3.1"}
+
+
 @pytest.mark.parametrize("others", [(), ("frame==1.0",)])
 def test_beside_an_error_a_warning_keeps_its_remedy(
     others: tuple[str, ...], environment: Mapping[str, str]
