@@ -302,4 +302,7 @@ def _conflict(conflict: Conflict) -> tuple[str, str]:
 
 
 def _other_version(remedy: Remedy) -> str:
-    return f"{remedy.lib.requirement.name}{_extras(remedy.lib)}=={remedy.version}"
+    requirement = remedy.lib.requirement
+    if remedy.version is None:
+        return f"{requirement.name}{requirement.specifier} without {_extras(remedy.lib)}"
+    return f"{requirement.name}{_extras(remedy.lib)}=={remedy.version}"

@@ -21,7 +21,7 @@ from kernelspec_lib.packages.children import Purse, Threads
 from kernelspec_lib.packages.problems import Conflict, Problem, Remedy
 from kernelspec_lib.packages.reasons import Unfit, explained, names, told
 from kernelspec_lib.packages.refusals import without_extras
-from kernelspec_lib.packages.remedies import loosened, pinned
+from kernelspec_lib.packages.remedies import bare, loosened, written
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
 
@@ -165,10 +165,10 @@ def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Explained:
         # A remedy goes with those before it, and with some for what comes after it.
         standing |= {lib: lib for lib in blamed}
         beside = list(standing.values())
-        remedies = _remedies(blamed, beside, answers)
+        remedies = _remedies(blamed, beside, answers) or tuple(_bare(blamed, beside, answers))
         together = () if remedies else tuple(_together(blamed, beside, answers))
         taken = remedies[:1] or together
-        standing |= {one.lib: pinned(one.lib, one.version) for one in taken}
+        standing |= {one.lib: written(one) for one in taken}
         if not taken:
             standing = {lib: one for lib, one in standing.items() if lib not in blamed}
         conflict = Conflict(
@@ -185,7 +185,8 @@ def _explain(refusal: str, libs: Sequence[Lib], answers: _Answers) -> Explained:
 def _for_one(conflict: Conflict, text: str, unfit: Sequence[Unfit]) -> Unfit | None:
     """What a single line needs and what does not install, if that is all of *conflict*."""
     found = next((one for one in unfit if names(one.name, told(text))), None)
-    if len(conflict.libs) != 1 or found is None:
+    without = any(one.version is None for one in conflict.remedies)
+    if len(conflict.libs) != 1 or found is None or without:
         return None
     (line,) = conflict.libs
     lib = line if line.name == found.name else None
@@ -211,8 +212,10 @@ def _quarrels(
             said = answers.of(blamed)
             if isinstance(said, uv.Refused) and said.text:
                 found[-1] = (blamed, said.text)
-            # A line that says no version may quarrel with more lines, and all of these are told.
-            to_change = [lib for lib in blamed if lib.requirement.specifier] or blamed
+            # A line that says no version may quarrel with more lines, and all of these are told;
+            # beside another one of its package it says one.
+            said_of = {lib.name for lib in blamed if lib.requirement.specifier}
+            to_change = [lib for lib in blamed if lib.name in said_of] or blamed
             rest = [lib for lib in rest if lib not in to_change]
             others = answers.of(rest) if rest else None
             if not isinstance(others, uv.Refused):
@@ -280,6 +283,15 @@ def _remedies(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> 
 def _without(lib: Lib, libs: Sequence[Lib]) -> list[Lib]:
     """*libs*, with whatever version of *lib*."""
     return [loosened(one) if one is lib else one for one in libs]
+
+
+def _bare(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:
+    """For each of *blamed* the line without its extras, if all of *libs* can live with that."""
+    with suppress(_Spent, KernelspecError):
+        for lib in (one for one in blamed if one.requirement.extras):
+            answer = answers.of([bare(one) if one is lib else one for one in libs])
+            if isinstance(answer, uv.Compiled):
+                yield Remedy(lib=lib, version=None)
 
 
 def _together(blamed: Sequence[Lib], libs: Sequence[Lib], answers: _Answers) -> Iterator[Remedy]:

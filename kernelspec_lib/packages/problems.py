@@ -148,10 +148,11 @@ class OnlyPrereleases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """Another version for one line, with which all the lines stand together."""
+    """What to write in place of one line, so that all the lines stand together."""
 
     lib: Lib
-    version: Version
+    version: Version | None
+    """None: the line as it is, without its extras."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from kernelspec_lib.packages.problems import (
     NoWheel,
     OtherPython,
     Problem,
+    Remedy,
     SourceOnly,
     SourceRefused,
     UnknownLib,
@@ -43,6 +44,18 @@ def loosened(lib: Lib) -> Lib:
 def pinned(lib: Lib, version: Version) -> Lib:
     """*lib*, with *version*."""
     return _with(lib, f"=={version}")
+
+
+def bare(lib: Lib) -> Lib:
+    """*lib*, without extras."""
+    requirement = Requirement(str(lib.requirement))
+    requirement.extras = set()
+    return replace(lib, requirement=requirement)
+
+
+def written(remedy: Remedy) -> Lib:
+    """The line as *remedy* has it."""
+    return bare(remedy.lib) if remedy.version is None else pinned(remedy.lib, remedy.version)
 
 
 def _with(lib: Lib, specifier: str) -> Lib:

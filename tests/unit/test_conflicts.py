@@ -248,3 +248,35 @@ def test_a_line_that_nothing_helps_leaves_the_others_their_remedies() -> None:
         ("left", "right"): 2, ("stuck",): 0,
     }  # fmt: skip
     assert [str(lib.requirement) for lib in told.libs] == ["left==7", "right==1"]
+
+
+class NeverExtra(Rules):
+    """lib3[http] goes with nothing that pins it or needs it new."""
+
+    def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+        lines = {str(one) for one in wanted}
+        all_foes = ({"lib3[http]", "lib3==1"}, {"lib3[http]", "lib5==1"}, {"lib3[http]==1"})
+        self.foes = next((foes for foes in all_foes if foes <= lines), {"none of them"})
+        return super().answer(wanted)
+
+
+def test_an_extra_that_cannot_be_is_to_be_taken_out_and_nobody_else_is_blamed() -> None:
+    first, second, third = a_project("lib3==1", "lib5==1", "other[http]").libs
+    libs = (first, second, replace(third, requirement=Requirement("lib3[http]"), name="lib3"))
+    told = conflicts.explain(uv.Refused(text=REFUSAL), libs, NeverExtra(), still)  # type: ignore[arg-type]
+    (conflict,) = told.problems
+    assert isinstance(conflict, Conflict)
+    assert conflict.libs == (libs[0], libs[2])
+    assert conflict.remedies == (Remedy(lib=libs[2], version=None),)
+    assert [str(lib.requirement) for lib in told.libs] == ["lib3==1", "lib5==1", "lib3"]
+
+
+def test_a_pinned_line_keeps_its_version_without_the_extra() -> None:
+    class Always(NeverExtra):
+        def answer(self, wanted: Sequence[Requirement]) -> uv.Compiled | uv.Refused:
+            self.foes = {str(one) for one in wanted if one.extras} or {"none of them"}
+            return Rules.answer(self, wanted)
+
+    libs = a_project("lib3[http]==1", "lib5==1").libs
+    (conflict,) = explained(REFUSAL, libs, Always(), still)
+    assert conflict.remedies == (Remedy(lib=libs[0], version=None),)

@@ -315,6 +315,12 @@ def test_conflict_tells_what_was_tried_and_resolves() -> None:
     assert {one.hint for one in pins.check(PROJECT, Unresolved(problems=(more,)))} == {
         "write numpy==1.0 or gamma[fast]==2.0: with the other errors mended, that resolves"
     }
+    bare = Conflict(
+        libs=(NUMPY, GAMMA), explanation="", remedies=(Remedy(lib=GAMMA, version=None),)
+    )
+    assert {one.hint for one in pins.check(PROJECT, Unresolved(problems=(bare,)))} == {
+        "write gamma>=1 without [fast]: with all other lines as they are, that resolves"
+    }
     alone = Conflict(libs=(NUMPY,), explanation="numpy 9.9 needs delta", remedies=remedies[:1])
     (found_alone,) = pins.check(PROJECT, Unresolved(problems=(alone,)))
     assert found_alone.message == "what numpy==9.9 needs cannot be met: numpy 9.9 needs delta"
