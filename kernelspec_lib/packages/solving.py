@@ -72,11 +72,14 @@ class Solver:
             if isinstance(answer, uv.Refused):
                 if not (self._may_be_built(answer.text) or self._may_be_withdrawn(answer.text)):
                     return replace(answer, nearest=nearest)
-            elif not self._learn(answer, wanted):
-                unfit = self.unfit(answer)
-                if not unfit or not self._bar(unfit):
-                    return answer
-                nearest = nearest or answer
+            else:
+                # What was made for other Pythons need not be read: uv takes such one by one.
+                built = [pin for pin in answer.pins if pin.name in self.learnt]
+                unfit = self._unfit(built, self.index)
+                if unfit or not self._learn(answer, wanted):
+                    if not (unfit := unfit or self.unfit(answer)) or not self._bar(unfit):
+                        return answer
+                    nearest = nearest or answer
             answer = self._ask(wanted)
         if nearest is None and isinstance(answer, uv.Compiled) and self._learn(answer, wanted):
             # uv took a release for one that needs nothing, because nothing was known of it.

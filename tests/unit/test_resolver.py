@@ -738,6 +738,20 @@ def test_releases_that_have_to_be_built_are_not_asked_for_one_by_one(
         assert len(calls) < 20
 
 
+def test_releases_for_other_pythons_are_not_asked_for_one_by_one(
+    environment: Mapping[str, str],
+) -> None:
+    """uv overlooks upper bounds of Requires-Python."""
+    between = [
+        sdist("layered", f"{number}.0", requires=["common<2"], requires_python="<3.8")
+        for number in range(2, 30)
+    ]
+    ends = [sdist("layered", "30.0", requires=["common<2"]), sdist("layered", "1.0")]
+    with serving(tree([*CATALOGUE, *between, *ends])) as index:
+        outcome = resolved(a_project("layered", "common>=2"), index.url, environment)
+    assert locked(outcome)["layered"] == "1.0"
+
+
 @pytest.mark.parametrize(
     ("tags", "glibc"),
     [
