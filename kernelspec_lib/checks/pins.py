@@ -79,10 +79,10 @@ def _told(problem: Problem, project: KernelProject) -> tuple[str, str]:
             return _unknown(problem, lib)
         case NoSuchVersion(lib=lib, withdrawn=None, newest=newest):
             there = f"; the newest for {python} is {newest}" if newest else ""
-            return f"{_line(lib)} has no release{there}", _number(problem, python)
+            return f"{_line(lib)} has no release{there}", _number(problem, project)
         case NoSuchVersion(lib=lib):
             message = f"every release that {_line(lib)} admits was withdrawn by its authors"
-            return message, _number(problem, python)
+            return message, _number(problem, project)
         case OtherPython():
             return _other_python(problem, python)
         case NoWheel():
@@ -144,6 +144,16 @@ def _unknown_extra(problem: UnknownExtra) -> tuple[str, str]:
     return message, f"write {wanted}, of which something may have to be built, or take it out"
 
 
+def _meant(name: str, project: KernelProject) -> str:
+    """What to write for *name*, of an empty package that was put there for another one."""
+    from kernelspec_lib.packages import names
+
+    meant = names.ALIASES[name]
+    if any(lib.name == meant for lib in project.libs):
+        return _superfluous(meant)
+    return f"write {meant}: {name} is an empty package"
+
+
 def _superfluous(meant: str) -> str:
     return f"take this line out: {meant} is among the libs already"
 
@@ -179,12 +189,14 @@ def _newest(problem: ReleaseProblem, python: str) -> str:
     return f"; the newest for {python} is {problem.newest}"
 
 
-def _number(problem: NoSuchVersion, python: str) -> str:
+def _number(problem: NoSuchVersion, project: KernelProject) -> str:
     from kernelspec_lib.packages import names
 
-    name = problem.lib.name
+    name, python = problem.lib.name, f"Python {project.python_version}"
     if problem.newest is None and name in names.SYSTEM:
         return f"pip does not install it: {names.SYSTEM[name]}"
+    if problem.newest is None and name in names.PLACEHOLDERS:
+        return _meant(name, project)
     return _remedy(f"{name}{_extras(problem.lib)}", problem.remedy, problem.newest, python)
 
 
@@ -242,10 +254,7 @@ def _source_only(problem: SourceOnly, project: KernelProject) -> tuple[str, str]
     from kernelspec_lib.packages import names, system_packages
 
     if problem.name in names.PLACEHOLDERS and not behind:
-        meant = names.ALIASES[problem.name]
-        if any(lib.name == meant for lib in project.libs):
-            return message, _superfluous(meant)
-        return message, f"write {meant}: this one is empty, and needs that one"
+        return message, _meant(problem.name, project)
     wanted = system_packages.helping(problem.name)
     missing = [one for one in wanted if one not in project.system_packages]
     if missing:

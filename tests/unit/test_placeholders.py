@@ -61,7 +61,7 @@ def test_the_release_that_only_needs_the_one_meant_is_built(tmp_path: Path) -> N
     versions, found = told(tmp_path, "sklearn==0.0")
     assert versions == {"scikit-learn": "1.5", "sklearn": "0.0"}
     assert found == [
-        ("KS305", "sklearn", "write scikit-learn: this one is empty, and needs that one")
+        ("KS305", "sklearn", "write scikit-learn: sklearn is an empty package")
     ]
     _, found = told(tmp_path, "sklearn==0.0", "scikit-learn")
     assert [hint for *_, hint in found] == [
@@ -86,3 +86,12 @@ def test_a_library_that_needs_one_that_is_never_built_is_an_error(tmp_path: Path
     versions, found = told(tmp_path, "over-pytorch")
     assert versions == {}
     assert [(code, name) for code, name, _ in found] == [("KS309", "over-pytorch")]
+
+
+def test_of_a_number_that_it_never_had_the_one_meant_is_told(tmp_path: Path) -> None:
+    _, found = told(tmp_path, "sklearn==9.9")
+    assert found == [("KS301", "sklearn", "write scikit-learn: sklearn is an empty package")]
+    _, found = told(tmp_path, "sklearn==9.9", "scikit-learn")
+    (code, name, hint), *_ = found
+    assert (code, name) == ("KS301", "sklearn")
+    assert hint == "take this line out: scikit-learn is among the libs already"
