@@ -60,9 +60,7 @@ def test_the_release_that_only_needs_the_one_meant_is_built(tmp_path: Path) -> N
     """A "sklearn==0.0" stands in many a list that `pip freeze` wrote, and pip installs it."""
     versions, found = told(tmp_path, "sklearn==0.0")
     assert versions == {"scikit-learn": "1.5", "sklearn": "0.0"}
-    assert found == [
-        ("KS305", "sklearn", "write scikit-learn: sklearn is an empty package")
-    ]
+    assert found == [("KS305", "sklearn", "write scikit-learn: sklearn is an empty package")]
     _, found = told(tmp_path, "sklearn==0.0", "scikit-learn")
     assert [hint for *_, hint in found] == [
         "take this line out: scikit-learn is among the libs already"
