@@ -210,6 +210,7 @@ def _seen(
 
     uv's answer is kept where the look found nothing that makes it worthless.
     """
+    seen: Seen | None = None
     try:
         with ahead.foreseeing(solver.index, solver.cache):
             foresee = partial(remedies.foresee, neighbours=neighbours)
@@ -219,7 +220,11 @@ def _seen(
             spoilt = built or seen.trouble or any(map(is_error, seen.problems))
             if begun is not None and not spoilt:
                 malformed.get_ready()
-                solver.ahead.append(begun.answer())
+                solver.ahead.append(begun.answer(solver.left()))
+    except IndexUnreachable as trouble:
+        if seen is None:
+            raise
+        return replace(seen, trouble=trouble)
     finally:
         if begun is not None:
             begun.end()

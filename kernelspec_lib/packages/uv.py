@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib import waking
+from kernelspec_lib.errors import IndexUnreachable
 from kernelspec_lib.packages import binaries, children, settings
 from kernelspec_lib.packages.metadata import NOTHING, Metadata
 from kernelspec_lib.packages.settings import IndexConfig
@@ -31,7 +32,7 @@ from kernelspec_lib.packages.target import Target
 if TYPE_CHECKING:
     from kernelspec_lib.packages.pylock import Pin
 
-TIMEOUT = 300
+TIMEOUT = 120
 """Seconds for one resolution; a cold one of a hundred packages takes two."""
 _INDEX = "site"
 _KNOWN_GLIBC = (17, 28, *range(31, 41))
@@ -68,7 +69,10 @@ class Question:
         """Whether nothing was kept before: all that it says is of this very run."""
 
     def answer(self, timeout: float = TIMEOUT) -> Compiled | Refused:
-        """What uv says, once it does. timeout: seconds for which it is waited for."""
+        """What uv says, once it does. timeout: seconds for which it is waited for.
+
+        Raises IndexUnreachable where it came to no end.
+        """
         # While it is at work.
         from kernelspec_lib.packages import pylock
 
@@ -76,7 +80,9 @@ class Question:
             try:
                 done = children.finish(self._process, timeout)
             except subprocess.TimeoutExpired:
-                return Refused(text=f"operation timed out after {timeout:.0f} s")
+                reason = f"uv came to no end in {timeout:.0f} s"
+                remedy = "bound the libs more narrowly, or try again"
+                raise IndexUnreachable(self._config.shown, reason, remedy) from None
             if done.returncode != 0:
                 return Refused(text=self._config.hidden(done.stderr))
             pins = pylock.read(done.stdout, done.stderr)

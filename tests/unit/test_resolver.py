@@ -14,7 +14,7 @@ import pytest
 from packaging.version import Version
 
 from kernelspec_lib.errors import IndexUnreachable, ToolMissing
-from kernelspec_lib.packages import binaries, children, lock, resolver
+from kernelspec_lib.packages import binaries, children, lock, resolver, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.metadata import Trust
@@ -459,6 +459,23 @@ def test_uv_missing_is_told_only_after_the_direct_look(
     assert problems(warned) == [(Yanked, ["withdrawn==1.1"])]
     assert isinstance(warned, Unresolved)
     assert isinstance(warned.trouble, ToolMissing)
+
+
+def test_uv_that_comes_to_no_end_is_waited_for_once(
+    package_index: Server,
+    environment: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endless, begun = tmp_path / "uv", tmp_path / "begun"
+    endless.write_text(f"#!/bin/sh\necho >> {begun}\nexec sleep 60\n")
+    endless.chmod(0o755)
+    monkeypatch.setattr(binaries, "find", lambda environment: str(endless))
+    monkeypatch.setattr(uv, "TIMEOUT", 0.5)
+    outcome = resolved(a_project("preview"), package_index.url, environment)
+    assert isinstance(outcome, Unresolved)
+    assert "uv came to no end" in str(outcome.trouble)
+    assert begun.read_text().count("\n") == 1
 
 
 def test_a_home_that_cannot_be_written_to_is_no_hindrance(
