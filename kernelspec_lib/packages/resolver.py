@@ -325,5 +325,10 @@ def _judged(
     problems += tuple(locking.unmet(chosen))
     if any(map(is_error, problems)):
         return Unresolved(problems=problems)
+    versions = {one.pin.name: one.version for one in chosen}
+    problems = tuple(
+        replace(one, version=versions[one.lib.name]) if isinstance(one, OnlyPrereleases) else one
+        for one in problems
+    )
     problems = remedies.replacing(problems, libs, solver)
     return locking.locked(chosen, project, solver, policy, problems)

@@ -23,6 +23,7 @@ from kernelspec_lib.packages.problems import (
     Conflict,
     NoSuchVersion,
     NoWheel,
+    OnlyPrereleases,
     OtherPython,
     SourceOnly,
     SourceRefused,
@@ -304,6 +305,17 @@ def test_a_pre_release_that_nobody_asked_for_is_not_taken(
     with serving(tree(files)) as server:
         outcome = resolved(a_project("over-early"), server.url, environment)
     assert locked(outcome) == {"early": "1.0", "over-early": "1.0"}
+
+
+def test_the_pre_release_is_told_that_was_taken(environment: Mapping[str, str]) -> None:
+    betas = [wheel("beta", "1.0b1"), wheel("beta", "1.0b2", requires=["common>=2"])]
+    with serving(tree([*CATALOGUE, *betas])) as index:
+        outcome = resolved(a_project("beta", "common<2"), index.url, environment)
+    assert locked(outcome)["beta"] == "1.0b1"
+    assert isinstance(outcome, Lock)
+    (warning,) = outcome.warnings
+    assert isinstance(warning, OnlyPrereleases)
+    assert str(warning.version) == "1.0b1"
 
 
 def test_conflict_is_as_small_as_can_be_and_its_remedy_was_tried(
