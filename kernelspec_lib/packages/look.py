@@ -134,11 +134,17 @@ def _unknown(lib: Lib, libs: Sequence[Lib], index: Index, familiar: Familiar) ->
         return UnknownLib(lib=lib, suggestion=None)
     for name in names.meant(lib.name, {*familiar(), *others}):
         try:
-            if index.page(name) is not None:
+            page = index.page(name)
+            # graphtool is not graph-tool, which no index has: it is old, and has sources only.
+            if page and (name != lib.name.replace("-", "") or _has_wheels(page)):
                 return UnknownLib(lib=lib, suggestion=name, listed=name in others)
         except IndexUnreachable:
             break
     return UnknownLib(lib=lib, suggestion=None)
+
+
+def _has_wheels(page: Page) -> bool:
+    return any(one.tags is not None for files in page.releases.values() for one in files)
 
 
 def judge(lib: Lib, page: Page, target: Target) -> Iterator[Problem]:

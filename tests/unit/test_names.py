@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from packaging.version import Version
 
@@ -55,6 +57,7 @@ class Shelf:
         ("yaml", "pyyaml"),
         ("bs4", "beautifulsoup4"),
         ("skimage", "scikit-image"),
+        ("skmisc", "scikit-misc"),
         ("tensorflow-gpu", "tensorflow"),
         ("pstuil", "psutil"),
         ("pnadas", "pandas"),
@@ -85,6 +88,20 @@ def test_a_near_name_is_offered_only_if_the_index_has_it() -> None:
     (first, second) = look(project.libs, index, TARGET, lambda: {"our-churn-tools"}).problems
     assert first == UnknownLib(lib=project.libs[1], suggestion="our-churn-tools")
     assert second == UnknownLib(lib=project.libs[2], suggestion=None)
+
+
+def test_a_name_put_together_is_not_offered_where_it_has_sources_only() -> None:
+    class Sources(Shelf):
+        def page(self, name: str) -> Page | None:
+            page = super().page(name)
+            files = (File(filename="", version=Version("0.5"), url="", tags=None),)
+            return replace(page, releases={Version("0.5"): files}) if page else None
+
+    project = a_project("ipykernel", "graph-tool")
+    (wheels,) = look(project.libs, Shelf(ipykernel=["7"], graphtool=["1"]), TARGET).problems
+    assert wheels == UnknownLib(lib=project.libs[1], suggestion="graphtool")
+    found = look(project.libs, Sources(ipykernel=["7"], graphtool=["1"]), TARGET).problems
+    assert UnknownLib(lib=project.libs[1], suggestion=None) in found
 
 
 def test_a_near_name_that_is_listed_already_is_told_so() -> None:
