@@ -175,10 +175,11 @@ def _remedy(name: str, remedy: Version | None, newest: Version | None, python: s
     if remedy is not None:
         return f"write {name}=={remedy}{'' if newest else ', which has sources only and is built'}"
     if newest is None:
-        return (
-            f"no release of {name} installs on {python} without being built: "
-            "take another library or python_version"
-        )
+        from kernelspec_lib.packages import names
+
+        meant = names.ALIASES.get(name.partition("[")[0])
+        instead = f"write {meant}" if meant else "take another library or python_version"
+        return f"no release of {name} installs on {python} without being built: {instead}"
     return f"no release of {name} is known that goes with the other lines as they are"
 
 

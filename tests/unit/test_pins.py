@@ -282,6 +282,14 @@ def test_what_pip_does_not_install_is_told_where_it_comes_from(line: str, hint: 
     assert found.hint.startswith(hint)
 
 
+def test_where_no_release_installs_the_library_is_named_that_was_meant() -> None:
+    project = a_project("ipykernel", "faiss==1.5.3")
+    (_, faiss) = project.libs
+    problem = NoWheel(lib=faiss, name="faiss", version=Version("1.5.3"), offers=(), newest=None)
+    (found,) = pins.check(project, Unresolved(problems=(problem,)))
+    assert found.hint.endswith("without being built: write faiss-cpu")
+
+
 def test_conflict_is_told_at_each_of_its_lines() -> None:
     conflict = Conflict(libs=(NUMPY, GAMMA), explanation="gamma needs numpy<2")
     found = list(pins.check(PROJECT, Unresolved(problems=(conflict,))))
