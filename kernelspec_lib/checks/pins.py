@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from packaging.version import Version
 
@@ -39,14 +39,46 @@ def check(project: KernelProject, outcome: Lock | Unresolved) -> Iterator[Findin
     problems = outcome.warnings if isinstance(outcome, Lock) else outcome.problems
     single = [one for one in problems if is_error(one) and not isinstance(one, Conflict)]
     wrong = {pointer for one in single for pointer in _blamed(one)}
+    quarrels = [one for one in problems if isinstance(one, Conflict)]
+    following = [one for one in quarrels if _follows(one, wrong, project)]
     for problem in problems:
+        if problem in following:
+            continue
         message, hint = _told(problem, project)
         pointers = _blamed(problem)
         if isinstance(problem, Conflict):
             # A line that cannot stay anyway is told once.
             pointers = [one for one in pointers if one not in wrong] or pointers
+        elif problem in single and problem.lib is not None:
+            hint += _besides(problem.lib, following, wrong)
         for pointer in pointers:
             yield finding(project, problem.code, pointer, message, hint)
+
+
+def _follows(conflict: Conflict, wrong: Collection[str], project: KernelProject) -> bool:
+    """Whether there is *conflict* only once a line in *wrong*, by pointer, is mended: of the others
+    in it nothing is wrong as they stand."""
+    written = {lib.pointer: lib for lib in project.libs}
+    pointers = {lib.pointer for lib in conflict.libs}
+    mended = any(lib != written[lib.pointer] for lib in conflict.libs)
+    return mended and not pointers.isdisjoint(wrong) and not pointers <= set(wrong)
+
+
+def _besides(lib: Lib, conflicts: Sequence[Conflict], wrong: Collection[str]) -> str:
+    """What else has to be changed to mend *lib*, one of the lines in *wrong*, because of
+    *conflicts*."""
+    ours = [one for one in conflicts if any(line.pointer == lib.pointer for line in one.libs)]
+    lines = [line for one in ours for line in one.libs if line.pointer not in wrong]
+    if not lines:
+        return ""
+    ways = [
+        _other_version(way)
+        for one in ours
+        for way in one.remedies[:1] or one.together
+        if way.lib.pointer not in wrong
+    ]
+    also = f"write {' and '.join(ways)}, too" if ways else "loosen or change that, too"
+    return f"; no release of {lib.name} goes with {' and '.join(map(_line, lines))}: {also}"
 
 
 def finding(project: KernelProject, code: str, pointer: str, message: str, hint: str) -> Finding:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,12 +191,31 @@ def _mended(
     answer = early.settled(asked, rest, without_finals)
     if isinstance(answer, uv.Refused):
         told = _refusal(answer, rest, asked)
-        quarrels, rest = told.problems, told.libs
+        quarrels, rest = (*told.problems, *_hidden(told, wrong, libs, asked)), told.libs
         answer = early.settled(asked, rest, without_finals) if rest else answer
     quarrels = [replace(one, alone=False) if isinstance(one, Conflict) else one for one in quarrels]
     taken = remedies.chosen(answer, asked)
     every = remedies.with_warnings(libs, problems, taken, neighbours)
     return (*remedies.told(problems, every), *quarrels)
+
+
+def _hidden(
+    told: Explained, wrong: Sequence[Problem], libs: Sequence[Lib], solver: Solver
+) -> Iterator[Conflict]:
+    """The quarrels among *libs* that do not stand in *told*, as one of their lines quarrels there
+    with what is to mend what is *wrong*."""
+    pointers = {one.lib.pointer for one in wrong if not isinstance(one, Conflict) and one.lib}
+    known = [one for one in told.problems if isinstance(one, Conflict)]
+    if not any(lib.pointer in pointers for one in known for lib in one.libs):
+        return
+    others = [lib for lib in libs if lib.pointer not in pointers]
+    answer = early.settled(solver, others) if others else None
+    if not isinstance(answer, uv.Refused):
+        return
+    for one in _refusal(answer, others, solver).problems:
+        if isinstance(one, Conflict) and one.libs not in [two.libs for two in known]:
+            # What helps here may not help beside the others.
+            yield replace(one, remedies=(), together=())
 
 
 def _seen(
@@ -242,13 +261,7 @@ def _knowing(config: IndexConfig, policy: Policy, problem: Problem) -> Problem:
         problem = replace(problem, remedy=None)  # it would have to be built
     if isinstance(problem, SourceOnly):
         return SourceRefused(
-            lib=problem.lib,
-            name=problem.name,
-            version=problem.version,
-            newest=problem.newest,
-            remedy=problem.remedy,
-            asked_by=problem.asked_by,
-            held_by=problem.held_by,
+            **{one.name: getattr(problem, one.name) for one in fields(SourceRefused)}
         )
     return problem
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -26,6 +28,7 @@ from kernelspec_lib.packages.problems import (
     UnknownLib,
     Yanked,
 )
+from kernelspec_lib.packages.remedies import loosened
 from kernelspec_lib.packages.resolver import Unresolved
 from kernelspec_lib.packages.standing import Loss, Lost, Standing
 from tests.projects import a_project
@@ -306,6 +309,32 @@ def test_conflict_is_not_told_at_a_line_that_cannot_stay_anyway() -> None:
     assert [(one.code, one.span.line) for one in found] == [("KS301", 6), ("KS309", 7)]
     found = list(pins.check(PROJECT, Unresolved(problems=(gone, replace(conflict, libs=(NUMPY,))))))
     assert [(one.code, one.span.line) for one in found] == [("KS301", 6), ("KS309", 6)]
+
+
+@pytest.mark.parametrize(
+    ("more", "also"),
+    [
+        ({"remedies": (Remedy(lib=GAMMA, version=TWO),)}, "write gamma[fast]==2.0, too"),
+        ({"together": (Remedy(lib=GAMMA, version=TWO),)}, "write gamma[fast]==2.0, too"),
+        ({}, "loosen or change that, too"),
+    ],
+)
+def test_who_leaves_no_mended_line_is_named_there_and_not_blamed(
+    more: Mapping[str, Any], also: str
+) -> None:
+    gone = NoSuchVersion(lib=NUMPY, newest=ONE, remedy=ONE)
+    conflict = Conflict(libs=(loosened(NUMPY), GAMMA), explanation="gamma needs numpy<2", **more)
+    (found,) = pins.check(PROJECT, Unresolved(problems=(gone, conflict)))
+    assert (found.code, found.span.line) == ("KS301", 6)
+    beside = "no release of numpy goes with gamma[fast]>=1"
+    assert found.hint == f"write numpy==1.0; {beside}: {also}"
+
+
+def test_lines_that_quarrel_whatever_is_wrong_elsewhere_are_blamed() -> None:
+    gone = NoSuchVersion(lib=IPYKERNEL, newest=ONE)
+    conflict = Conflict(libs=(NUMPY, GAMMA), explanation="gamma needs numpy<2")
+    found = list(pins.check(PROJECT, Unresolved(problems=(gone, conflict))))
+    assert [one.code for one in found] == ["KS301", "KS309", "KS309"]
 
 
 def test_conflict_tells_what_was_tried_and_resolves() -> None:

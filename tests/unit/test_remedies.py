@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from kernelspec_lib.checks import pins
 from kernelspec_lib.packages import beside, resolver, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
@@ -333,6 +334,45 @@ def test_all_lines_are_told_that_leave_no_version_of_another_one(
     assert quarrels(problems) == {
         ("numpy==2.2.6", "flow"): {"numpy": "2.3.1"},
         ("flow", "alpha==1.0"): {"alpha": "2.0"},
+    }
+
+
+def test_who_leaves_no_mended_line_is_named_there_and_not_blamed(
+    environment: Mapping[str, str],
+) -> None:
+    flow = (
+        wheel("flow", "1.0", tag=OLD),
+        wheel("flow", "2.0", requires=["alpha>=2", "numpy>=2.3"]),
+        wheel("gym", "0.18.0", requires=["common<2"]),
+        wheel("gym", "0.26.0"),
+    )
+    libs = ["ipykernel", "numpy==2.2.6", "flow==1.0", "alpha==1.0", "gym==0.18.0", "common==2.0"]
+    project = a_project(*libs)
+    with serving(tree([*CATALOGUE, *flow])) as server:
+        config = IndexConfig(url=server.url, origin="--index-url")
+        found = list(pins.check(project, resolver.resolve(project, config, environment)))
+    told = {(one.code, str(project.libs[int(one.pointer[6:])].requirement)) for one in found}
+    # The last two quarrel whatever comes of flow.
+    quarrel = {("KS309", "gym==0.18.0"), ("KS309", "common==2.0")}
+    assert told == {("KS304", "flow==1.0"), *quarrel}
+    (hint,) = (one.hint for one in found if one.code == "KS304")
+    beside = "no release of flow goes with numpy==2.2.6 and alpha==1.0"
+    assert hint == f"write flow==2.0; {beside}: write numpy==2.3.1 and alpha==2.0, too"
+
+
+def test_a_quarrel_is_told_though_one_of_its_lines_leaves_no_mended_one(
+    environment: Mapping[str, str],
+) -> None:
+    flow = (
+        wheel("flow", "1.0", tag=OLD),
+        wheel("flow", "2.0", requires=["alpha>=2"]),
+        wheel("gym", "0.18.0", requires=["alpha>=1.1"]),
+    )
+    problems = told(["flow==1.0", "alpha==1.0", "gym"], flow, environment)
+    assert remedies(problems) == {"flow": "2.0"}
+    assert quarrels(problems) == {
+        ("flow", "alpha==1.0"): {"alpha": "2.0"},
+        ("alpha==1.0", "gym"): {},
     }
 
 
