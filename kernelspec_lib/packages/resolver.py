@@ -191,7 +191,7 @@ def _mended(
     answer = early.settled(asked, rest, without_finals)
     if isinstance(answer, uv.Refused):
         told = _refusal(answer, rest, asked)
-        quarrels, rest = (*told.problems, *_hidden(told, wrong, libs, asked)), told.libs
+        quarrels, rest = (*told.problems, *_hidden(told, wrong, libs, solver)), told.libs
         answer = early.settled(asked, rest, without_finals) if rest else answer
     quarrels = [replace(one, alone=False) if isinstance(one, Conflict) else one for one in quarrels]
     taken = remedies.chosen(answer, asked)
@@ -204,18 +204,20 @@ def _hidden(
 ) -> Iterator[Conflict]:
     """The quarrels among *libs* that do not stand in *told*, as one of their lines quarrels there
     with what is to mend what is *wrong*."""
-    pointers = {one.lib.pointer for one in wrong if not isinstance(one, Conflict) and one.lib}
-    known = [one for one in told.problems if isinstance(one, Conflict)]
-    if not any(lib.pointer in pointers for one in known for lib in one.libs):
+    gone = {one.lib.pointer for one in wrong if not isinstance(one, Conflict) and one.lib}
+    known = [
+        {lib.pointer for lib in one.libs} for one in told.problems if isinstance(one, Conflict)
+    ]
+    if all(some.isdisjoint(gone) for some in known):
         return
-    others = [lib for lib in libs if lib.pointer not in pointers]
+    gone |= {pointer for some in known if some.isdisjoint(gone) for pointer in some}
+    others = [lib for lib in libs if lib.pointer not in gone]
     answer = early.settled(solver, others) if others else None
-    if not isinstance(answer, uv.Refused):
-        return
-    for one in _refusal(answer, others, solver).problems:
-        if isinstance(one, Conflict) and one.libs not in [two.libs for two in known]:
-            # What helps here may not help beside the others.
-            yield replace(one, remedies=(), together=())
+    if isinstance(answer, uv.Refused):
+        for one in _refusal(answer, others, solver).problems:
+            if isinstance(one, Conflict):
+                # What helps here may not help beside the others.
+                yield replace(one, remedies=(), together=())
 
 
 def _seen(
