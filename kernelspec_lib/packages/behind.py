@@ -17,14 +17,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.errors import KernelspecError
-from kernelspec_lib.packages import children, early, locking, look, remedies, uv
+from kernelspec_lib.packages import children, early, locking, look, needs, remedies, uv
 from kernelspec_lib.packages.askers import Askers
 from kernelspec_lib.packages.children import Purse, Threads
 from kernelspec_lib.packages.locking import Chosen
 from kernelspec_lib.packages.problems import OfRelease, SourceOnly
 from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.solving import Solver
-from kernelspec_lib.packages.suspects import Suspects, forbids
+from kernelspec_lib.packages.suspects import Suspects
 from kernelspec_lib.project import Lib
 from kernelspec_lib.requirement import is_pinned
 
@@ -218,7 +218,7 @@ def _needs(asking: Chosen, other: Chosen) -> bool:
     """Whether *asking* needs the package of *other* itself, and admits that release."""
     name = other.pin.name
     needed = [need for need in asking.needs if canonicalize_name(need.name) == name]
-    return bool(needed) and not any(forbids(need, name, other.version) for need in needed)
+    return bool(needed) and not any(needs.forbids(need, name, other.version) for need in needed)
 
 
 def _on(problem: SourceOnly, holders: Sequence[Lib]) -> SourceOnly:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.packages import uv
 from kernelspec_lib.packages.metadata import NOTHING
-from kernelspec_lib.packages.pages import Page
 from kernelspec_lib.packages.problems import UnknownExtra
 from kernelspec_lib.packages.refusals import without_extras
 from kernelspec_lib.packages.solving import Solver
-from kernelspec_lib.packages.target import Target
 from kernelspec_lib.project import Lib
 
 
@@ -36,21 +33,12 @@ def _unknown(
     page = solver.pages([lib.name])[lib.name]
     known = (solver.reader.glance(page, version) or NOTHING).extras
     problem = UnknownExtra(lib=lib, extra=extra, version=version, known=tuple(sorted(known)))
-    latest = newest(page, lib.requirement.specifier, solver.target)
-    if latest is None or latest <= version:
+    newest = page.newest_usable(lib.requirement.specifier, solver.target)
+    if newest is None or newest <= version:
         return problem
-    told = solver.reader.glance(page, latest) or NOTHING
+    told = solver.reader.glance(page, newest) or NOTHING
     if canonicalize_name(extra) not in map(canonicalize_name, told.extras):
         return problem
     against = solver.against(told, {"", extra}, [one.requirement for one in libs])
     held_by = tuple(one for one in libs if one.requirement in against)
-    return replace(problem, newer=latest, held_by=held_by)
-
-
-def newest(page: Page, specifier: SpecifierSet, target: Target) -> Version | None:
-    """The newest final release of *page* in *specifier*, built or not."""
-    for version in sorted(page.releases, reverse=True):
-        admitted = not version.is_prerelease and version in specifier
-        if admitted and page.usable(version, target, built=True):
-            return version
-    return None
+    return replace(problem, newer=newest, held_by=held_by)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from kernelspec_lib.packages.metadata import NOTHING, Metadata, parsed
 from kernelspec_lib.packages.target import Target
@@ -88,6 +89,25 @@ def holding(needs: Sequence[str], extras: set[str], target: Target) -> Iterator[
             continue
         if need.marker is None or any(map(need.marker.evaluate, seen)):
             yield need
+
+
+def forbids(need: Requirement, name: str, version: Version) -> bool:
+    """Whether *need* is of the package *name*, and does not admit *version*."""
+    of_it = canonicalize_name(need.name) == name
+    return of_it and not need.specifier.contains(version, prereleases=True)
+
+
+def forbidden(
+    told: Metadata, extras: set[str], chosen: Mapping[str, Version], target: Target
+) -> Iterator[str]:
+    """The names of what was *chosen* that a release with *told* needs otherwise.
+
+    extras: those that are wanted of it; "" stands for none.
+    """
+    for need in holding(told.requires, extras, target):
+        name = str(canonicalize_name(need.name))
+        if name in chosen and forbids(need, name, chosen[name]):
+            yield name
 
 
 def foresee(told: Metadata) -> None:

@@ -14,7 +14,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.packages import early, extras, needs, uv
-from kernelspec_lib.packages.metadata import Metadata
 from kernelspec_lib.packages.refusals import NO_EXTRA
 from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.project import Lib
@@ -69,23 +68,11 @@ def _built(
         if (name := str(canonicalize_name(need.name))) in bounds:
             bounds[name] &= need.specifier
     for name, page in solver.pages(sorted(built)).items():
-        newest = extras.newest(page, bounds[name], solver.target)
+        newest = page.newest_usable(bounds[name], solver.target)
         if newest is None or newest <= chosen[name]:
             continue
         if not page.usable(chosen[name], solver.target, built=False):
             told = solver.reader.glance(page, newest)
-            if told and _goes_with(chosen, told, {"", *solver.extras.get(name, ())}, solver):
+            wanted = {"", *solver.extras.get(name, ())}
+            if told and not any(needs.forbidden(told, wanted, chosen, solver.target)):
                 yield name, chosen[name]
-
-
-def _goes_with(
-    chosen: Mapping[str, Version], told: Metadata, wanted: set[str], solver: Solver
-) -> bool:
-    """Whether a release with *told*, of which the extras *wanted* are, needs what was *chosen*, or
-    what was not chosen at all."""
-    needed = needs.holding(told.requires, wanted, solver.target)
-    known = ((one, chosen.get(str(canonicalize_name(one.name)))) for one in needed)
-    return all(
-        version is None or one.specifier.contains(version, prereleases=True)
-        for one, version in known
-    )

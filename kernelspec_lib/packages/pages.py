@@ -104,6 +104,15 @@ class Page:
         admitted = (one for one in self.releases if specifier.contains(one, prereleases=True))
         return max(admitted, default=None)
 
+    def newest_usable(self, specifier: SpecifierSet, target: Target) -> Version | None:
+        """The newest final release in *specifier* that *target* installs, if need be from its
+        sources; None: there is none."""
+        for version in sorted(self.releases, reverse=True):
+            admitted = not version.is_prerelease and version in specifier
+            if admitted and self.usable(version, target, built=True):
+                return version
+        return None
+
     def newest_for(self, target: Target) -> Version | None:
         """The newest final release that installs on *target* as it is; None: there is none."""
         for version in sorted(self.releases, reverse=True):

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernelspec_lib.packages import needs, pylock
@@ -79,7 +77,7 @@ class Suspects:
         forbidding = [
             parent
             for parent in one.via
-            if any(forbids(need, name, newer) for need in askers.chosen[parent].needs)
+            if any(needs.forbids(need, name, newer) for need in askers.chosen[parent].needs)
         ]
         if forbidding:
             lines = [lib for parent in forbidding for lib in askers.nearest(parent)]
@@ -109,13 +107,5 @@ class Suspects:
             or NOTHING
         )
         extras = {"", *self.askers.solver.extras.get(page.name, ())}
-        for need in needs.holding(told.requires, extras, target):
-            other = self.askers.chosen.get(str(canonicalize_name(need.name)))
-            if other and forbids(need, other.pin.name, other.version):
-                yield other.pin.name
-
-
-def forbids(need: Requirement, name: str, version: Version) -> bool:
-    """Whether *need* is of the package *name*, and does not admit *version*."""
-    of_it = canonicalize_name(need.name) == name
-    return of_it and not need.specifier.contains(version, prereleases=True)
+        chosen = {name: one.version for name, one in self.askers.chosen.items()}
+        return needs.forbidden(told, extras, chosen, target)
