@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from kernelspec_lib.errors import KernelspecError
 from kernelspec_lib.packages import early, extras, needs, uv
 from kernelspec_lib.packages.refusals import NO_EXTRA
 from kernelspec_lib.packages.solving import Solver
@@ -24,7 +25,7 @@ def settled(
 ) -> uv.Compiled:
     """*compiled*, or an answer with newer releases in it, if there is one.
 
-    Arguments: as of `early.settled`. Raises as `Solver.solve`.
+    Arguments: as of `early.settled`. Raises IndexUnreachable where *compiled* cannot be looked at.
     """
     lacking = dict(_lacking(compiled, libs, solver))
     old = lacking | dict(_built(compiled, libs, solver))
@@ -32,9 +33,12 @@ def settled(
         return compiled
     asked = solver.apart(solver.left)
     asked.constraints.update({f"{name}>{version}": None for name, version in old.items()})
-    answer = early.settled(asked, libs, without_finals)
-    if isinstance(answer, uv.Refused) or asked.unfit(answer):
-        return compiled
+    try:
+        answer = early.settled(asked, libs, without_finals)
+        if isinstance(answer, uv.Refused) or asked.unfit(answer):
+            return compiled
+    except KernelspecError:
+        return compiled  # which is good all the same
     named = {lib.name for lib in libs}
     before, after = _versions(compiled), _versions(answer)
     if not lacking and any(after[name] < before[name] for name in named):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kernelspec_lib.packages import resolver
+from kernelspec_lib.errors import IndexUnreachable
+from kernelspec_lib.packages import early, resolver, uv
 from kernelspec_lib.packages.index import IndexConfig
 from kernelspec_lib.packages.lock import Lock
 from kernelspec_lib.packages.problems import Malformed, SourceOnly, UnknownExtra
+from kernelspec_lib.packages.solving import Solver
 from kernelspec_lib.policy import Policy
 from tests.package_index import sdist, serving, tree, wheel
 from tests.projects import a_project
@@ -120,3 +123,20 @@ def test_where_nothing_may_be_built_the_old_one_is_taken_and_the_extra_is_missed
     (missed,) = lock.warnings
     assert isinstance(missed, UnknownExtra)
     assert str(missed.newer) == "3.0"
+
+
+def test_a_lock_stays_good_where_no_newer_one_can_be_looked_for(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled, asked = early.settled, []
+
+    def failing(solver: Solver, *arguments: Any) -> uv.Compiled | uv.Refused:
+        asked.append(solver)
+        if any(">" in one for one in solver.constraints):
+            raise IndexUnreachable("https://index.example/simple", "uv came to no end in 120 s")
+        return settled(solver, *arguments)
+
+    monkeypatch.setattr(early, "settled", failing)
+    lock = locked(environment, "sheets[excel]")
+    assert {one.name: str(one.version) for one in lock.packages} == {"sheets": "1.0"}
+    assert len(asked) == 2
